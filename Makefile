@@ -1,0 +1,45 @@
+# Every check of this repository is a target here; `.ci/run` calls `make test`.
+SHELL := /bin/bash
+VENV := .venv
+BIN := $(VENV)/bin
+LOCK := requirements/dev.txt
+DEFAULT_LOCK := requirements/default.txt
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+ARGS ?=
+# The development environment takes every extra; `make demo` and `make install-default` the small one.
+STAMP := $(VENV)/.installed-dev
+DEFAULT_STAMP := $(VENV)/.installed
+
+.PHONY: install install-default lint types imports test bench docs demo lock clean
+
+install: $(STAMP)
+
+install-default: $(DEFAULT_STAMP)
+
+$(UV):
+	@echo "uv is not on PATH: installing it from PyPI into .tools/uv"
+	python3 -m venv .tools/uv && .tools/uv/bin/pip install --quiet uv
+
+$(DEFAULT_STAMP): $(DEFAULT_LOCK) pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(DEFAULT_LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@
+
+$(STAMP): $(LOCK) pyproject.toml | $(UV)
+	test -x $(BIN)/python || $(UV) venv --quiet --python '>=3.11' $(VENV)
+	$(UV) pip install --quiet --python $(BIN)/python --require-hashes -r $(LOCK)
+	$(UV) pip install --quiet --python $(BIN)/python --no-deps -e .
+	touch $@ $(DEFAULT_STAMP)
+
+# Hashed, for every platform, without a registry's name. `make lock UPGRADE=--upgrade` moves the versions.
+lock: | $(UV)
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) pyproject.toml -o $(DEFAULT_LOCK)
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) --extra ensemble --extra transformer --extra dev -c $(DEFAULT_LOCK) pyproject.toml -o $(LOCK)
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+

@@ -1,0 +1,71 @@
+"""Real servers for the tests: one embedded ClickHouse a session, a fresh database a test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg import sql
+
+from tests.postgres import postgres_binaries, running_postgres
+from vigil.local.clickhouse import EmbeddedClickHouse
+from vigil.record import Record, connect, sqlite_url
+from vigil.warehouse import Warehouse, migrate
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedClickHouse]:
+    """A running ClickHouse server."""
+    folder = tmp_path_factory.mktemp("clickhouse")
+    server = EmbeddedClickHouse(folder, folder / "server.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def warehouse(clickhouse: EmbeddedClickHouse) -> Iterator[Warehouse]:
+    """A migrated database of its own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    connection = Warehouse(clickhouse.url.rsplit("/", 1)[0] + "/" + name)
+    migrate(connection)
+    yield connection
+    connection.command(f"DROP DATABASE {name} SYNC")
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server of this session, with a database to copy from."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        reason = "no PostgreSQL server: install Debian's `postgresql` package"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    folder = tmp_path_factory.mktemp("postgres")
+    with running_postgres(binaries, folder) as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
+def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Record]:
+    """An empty record, on each database."""
+    if request.param == "sqlite":
+        opened = connect(sqlite_url(tmp_path / "record.sqlite"))
+        yield opened
+        opened.close()
+        return
+    server: str = request.getfixturevalue("postgres")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    opened = connect(server.rsplit("/", 1)[0] + "/" + name)
+    yield opened
+    opened.close()
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

@@ -1,0 +1,62 @@
+"""Opening, migrating and writing the record, on both databases."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from vigil.errors import ConfigError, RecordUnavailable
+from vigil.record import Record, connect, sqlite_url
+from vigil.record.schema import ledger
+
+NOW = datetime(2026, 11, 1, tzinfo=UTC)
+ENTRY = {"seq": 1, "at": NOW, "actor": "a", "entry_type": "t", "payload": "{}", "prev_hash": "", "hash": "h"}
+
+
+def test_times_come_back_in_utc(record: Record) -> None:
+    with record.write() as connection:
+        connection.execute(insert(ledger).values(ENTRY))
+    with record.read() as connection:
+        assert connection.execute(select(ledger.c.at)).scalar_one() == NOW
+
+
+@pytest.mark.parametrize("statement", ["UPDATE ledger SET payload = 'x'", "DELETE FROM ledger"])
+def test_the_database_itself_forbids_changing_the_ledger(record: Record, statement: str) -> None:
+    with record.write() as connection:
+        connection.execute(insert(ledger).values(ENTRY))
+    with pytest.raises((DBAPIError, RecordUnavailable), match="append-only"), record.write() as connection:
+        connection.execute(text(statement))
+
+
+def test_a_failed_transaction_leaves_nothing(record: Record) -> None:
+    with pytest.raises(ZeroDivisionError), record.write() as connection:
+        connection.execute(insert(ledger).values(ENTRY))
+        _ = 1 / 0
+    with record.read() as connection:
+        assert connection.execute(select(ledger)).all() == []
+
+
+def test_opening_again_keeps_the_data(tmp_path: Path) -> None:
+    url = sqlite_url(tmp_path / "r.sqlite")
+    first = connect(url)
+    with first.write() as connection:
+        connection.execute(insert(ledger).values(ENTRY))
+    first.close()
+    second = connect(url)
+    with second.read() as connection:
+        assert len(connection.execute(select(ledger)).all()) == 1
+    second.close()
+
+
+def test_a_database_that_is_away_is_said_so() -> None:
+    with pytest.raises(RecordUnavailable, match="cannot be used"):
+        connect("postgresql://vigil:secret@127.0.0.1:1/vigil")
+
+
+def test_another_database_is_refused() -> None:
+    with pytest.raises(ConfigError, match="SQLite and PostgreSQL"):
+        connect("mysql://x@127.0.0.1/y")

@@ -1,0 +1,49 @@
+"""Where the embedded stack of a workspace listens: written by `vigil up`, read by every other command."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from vigil.errors import WorkspaceError
+
+
+class Addresses(msgspec.Struct, frozen=True):
+    """Addresses of a running embedded stack. The file holds a password: it is readable by its owner only."""
+
+    clickhouse_url: str
+    bootstrap_servers: str
+    supervisor_pid: int
+    dashboard_url: str | None = None
+
+
+def addresses_file(workspace: Path) -> Path:
+    """The file that says where the stack listens."""
+    return workspace / "addresses.json"
+
+
+def write_addresses(workspace: Path, addresses: Addresses) -> None:
+    """Write atomically, mode 0600."""
+    target = addresses_file(workspace)
+    temporary = target.with_suffix(".tmp")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(msgspec.json.encode(addresses))
+    temporary.replace(target)
+
+
+def read_addresses(workspace: Path) -> Addresses:
+    """Raises WorkspaceError when no stack runs in this workspace."""
+    try:
+        return msgspec.json.decode(addresses_file(workspace).read_bytes(), type=Addresses)
+    except FileNotFoundError:
+        raise WorkspaceError(
+            f"no embedded stack runs in {workspace.resolve()}; start one with `vigil up`,"
+            " or set VIGIL_CLICKHOUSE__URL and VIGIL_KAFKA__BOOTSTRAP_SERVERS"
+        ) from None
+    except msgspec.DecodeError as error:
+        raise WorkspaceError(
+            f"{addresses_file(workspace)} is damaged ({error}); run `vigil down`, then `vigil up`"
+        ) from error

@@ -1,0 +1,117 @@
+"""Child processes that are started, waited for, stopped and never left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from vigil.errors import DependencyError, WorkspaceError
+
+
+class ChildProcess:
+    """One child whose output goes to a log file. It receives SIGTERM (or SIGKILL) when this process ends.
+
+    Start from the main thread: the death signal follows the thread that started the child.
+    """
+
+    def __init__(self, name: str, log_file: Path) -> None:
+        self.name = name
+        self.log_file = log_file
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(
+        self,
+        program: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None = None,
+        death_signal: int = signal.SIGTERM,
+    ) -> None:
+        """Start `program`. Raises WorkspaceError when the log cannot be written."""
+        command = [sys.executable, "-m", "vigil.local.child", str(int(death_signal)), str(os.getpid()), *program]
+        try:
+            self.log_file.parent.mkdir(parents=True, exist_ok=True)
+            with self.log_file.open("ab") as log:
+                self._process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    env={**os.environ, **(environment or {})},
+                    # Ctrl-C reaches the supervisor only, which stops its children in order.
+                    start_new_session=True,
+                )
+        except OSError as error:
+            raise WorkspaceError(
+                f"cannot start {self.name}, log {self.log_file}: {error.strerror}; check the workspace"
+            ) from error
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, None before `start`."""
+        return self._process.pid if self._process else None
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.poll() if self._process else None
+
+    def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
+        """Wait until `ready()`. Raises DependencyError with the log's end when the child dies or time runs out."""
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            status = self.poll()
+            if status is not None:
+                raise DependencyError(
+                    f"{self.name} ended with status {status} while starting; the end of {self.log_file}:\n{self.log_tail()}"
+                )
+            if time.monotonic() > deadline:
+                raise DependencyError(
+                    f"{self.name} was not ready after {timeout_s:.0f} s; the end of {self.log_file}:\n{self.log_tail()}"
+                )
+            time.sleep(0.02)
+
+    def log_tail(self, lines: int = 8) -> str:
+        """The last lines of the child's log."""
+        try:
+            return "\n".join(self.log_file.read_text(errors="replace").splitlines()[-lines:])
+        except OSError:
+            return "(no log)"
+
+    def stop(self, *, timeout_s: float = 20.0) -> int | None:
+        """SIGTERM, then SIGKILL after `timeout_s`; returns the exit status. Safe to call twice."""
+        if self._process is None:
+            return None
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        return self._process.returncode
+
+    def kill(self) -> None:
+        """SIGKILL, as the fault tests do."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def port_is_open(port: int) -> bool:
+    """Whether something on 127.0.0.1 accepts connections on `port`."""
+    with socket.socket() as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -1,0 +1,5 @@
+"""The record: incidents, decisions, ledger, outbox, labels and job runs, in one transactional database."""
+
+from vigil.record.engine import Record, connect, open_record, sqlite_url
+
+__all__ = ["Record", "connect", "open_record", "sqlite_url"]

@@ -1,0 +1,138 @@
+"""Opening the record: SQLite in the workspace by default, PostgreSQL in production, the schema brought up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from vigil.errors import ConfigError, IntegrityError, RecordUnavailable
+from vigil.settings import Settings
+
+_LOCK_KEY = 0x76696769  # "vigi": one advisory lock serialises writers on PostgreSQL where SQLite's write lock does
+
+
+class Record:
+    """The transactional record. Thread-safe; each transaction is short.
+
+    `write()` gives one writer at a time (SQLite's write lock, an advisory lock on PostgreSQL), so a decision that
+    reads, counts and writes inside it is atomic. Raises RecordUnavailable when the database does not answer.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection for reading a consistent view."""
+        with _translated(self.engine), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that no other writer runs beside; commits at the end, rolls back on an exception."""
+        with _translated(self.engine), self.engine.connect() as connection:
+            if self.engine.dialect.name == "sqlite":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            else:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
+            yield connection
+            connection.commit()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.engine.dispose()
+
+
+def open_record(settings: Settings) -> Record:
+    """The configured record, else `record.sqlite` in the workspace, with its schema up to date."""
+    if settings.record.url is not None:
+        return connect(settings.record.url.get_secret_value())
+    try:
+        settings.workspace.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RecordUnavailable(
+            f"cannot create the workspace {settings.workspace}: {error.strerror}; choose another VIGIL_WORKSPACE"
+        ) from error
+    return connect(sqlite_url(settings.workspace / "record.sqlite"))
+
+
+def sqlite_url(path: Path) -> str:
+    """SQLAlchemy URL of an SQLite file."""
+    return f"sqlite:///{path.resolve()}"
+
+
+def connect(url: str) -> Record:
+    """Open `url` and migrate it. Raises ConfigError or RecordUnavailable."""
+    try:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise ConfigError(f"record.url names {parsed.get_backend_name()}; the record runs on SQLite and PostgreSQL")
+        engine = create_engine(parsed, pool_pre_ping=True)
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError(f"record.url is not an SQLAlchemy URL for SQLite or PostgreSQL: {error}") from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    record = Record(engine)
+    _migrate(record)
+    return record
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: sqlite3.Connection, _: Any) -> None:
+        # SQLAlchemy's driver must not open transactions by itself: `write()` says BEGIN IMMEDIATE.
+        connection.isolation_level = None
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")  # a decision that was acknowledged survives a power cut
+        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _migrate(record: Record) -> None:
+    with _translated(record.engine):
+        config = Config()
+        config.set_main_option("script_location", str(files("vigil.record").joinpath("migrations")))
+        head = ScriptDirectory.from_config(config).get_current_head()
+        with record.engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
+        with record.write() as connection:
+            current = MigrationContext.configure(connection).get_current_revision()
+            known = {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}
+            if current is not None and current not in known:
+                raise IntegrityError(
+                    f"the record has schema {current}, which this version of vigil does not know; upgrade vigil"
+                )
+            if current != head:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+
+@contextmanager
+def _translated(engine: Engine) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        where = engine.url.render_as_string(hide_password=True)
+        raise RecordUnavailable(f"the record at {where} cannot be used: {str(error.orig).strip()}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            where = engine.url.render_as_string(hide_password=True)
+            raise RecordUnavailable(
+                f"the record at {where} closed the connection: {str(error.orig).strip()}"
+            ) from error
+        raise
