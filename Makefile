@@ -10,7 +10,7 @@ ARGS ?=
 STAMP := $(VENV)/.installed-dev
 DEFAULT_STAMP := $(VENV)/.installed
 
-.PHONY: install install-default lint types imports test bench docs demo lock clean
+.PHONY: install install-default lint test bench docs demo lock clean
 
 install: $(STAMP)
 
@@ -43,3 +43,21 @@ lint: $(STAMP)
 	$(BIN)/mypy .
 	$(BIN)/lint-imports
 
+# Everything: lint, types, import contracts, unit, property, integration, browser and documentation tests.
+test: lint
+	tests/system_packages.sh
+	$(BIN)/pytest $(ARGS)
+
+bench: $(STAMP)
+	$(BIN)/vigil bench latency $(if $(JSON),--json) $(ARGS)
+	$(BIN)/vigil bench ingest $(if $(JSON),--json) $(ARGS)
+
+# Rewrites the generated pages (settings, command line); `make test` fails when they are stale.
+docs: $(STAMP)
+	$(BIN)/python docs/generate.py
+
+demo: $(DEFAULT_STAMP)
+	$(BIN)/vigil demo $(ARGS)
+
+clean:
+	rm -rf $(VENV) .vigil .tools .mypy_cache .ruff_cache .pytest_cache

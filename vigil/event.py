@@ -112,7 +112,46 @@ CONTENT_FIELDS = frozenset({"system", "input", "output"})
 REDACTED_METADATA_FIELDS = frozenset({"attributes", "user_agent", "error_type", "tool_names", "finish_reasons"})
 """Free text that senders fill: redacted, stored in `events`."""
 
-METADATA_FIELDS = frozenset(InferenceEvent.__struct_fields__) - CONTENT_FIELDS - REDACTED_METADATA_FIELDS
+METADATA_FIELDS = frozenset(
+    {
+        "event_id",
+        "event_time",
+        "tenant_id",
+        "source",
+        "account_id",
+        "schema_version",
+        "environment",
+        "org_id",
+        "api_key_hash",
+        "end_user_id",
+        "session_id",
+        "trace_id",
+        "span_id",
+        "response_id",
+        "operation",
+        "provider",
+        "request_model",
+        "response_model",
+        "input_tokens",
+        "output_tokens",
+        "cache_read_tokens",
+        "reasoning_tokens",
+        "cost_usd",
+        "duration_ms",
+        "ttft_ms",
+        "status",
+        "refused",
+        "temperature",
+        "client_prefix_hash",
+        "client_address_hash",
+        "client_asn",
+        "client_country",
+        "email_domain",
+        "payment_fingerprint",
+        "account_created_at",
+        "guardrail",
+    }
+)
 """Identifiers and numbers, stored in `events` as they are."""
 
 Role = Literal["system", "user", "assistant", "tool"]

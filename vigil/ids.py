@@ -21,8 +21,8 @@ EVENT_NAMESPACE = uuid.UUID("6f1c2a44-8d0e-5f1b-9a57-3c1f4b7d2e90")
 
 
 def event_uuid(*parts: str) -> uuid.UUID:
-    """UUIDv5 over `parts`, unambiguous even when a part contains the separator."""
-    return uuid.uuid5(EVENT_NAMESPACE, "\x1f".join(part.replace("\x1f", "\x1f\x1f") for part in parts))
+    """UUIDv5 over `parts`, each with its length before it, so that no two lists of parts meet."""
+    return uuid.uuid5(EVENT_NAMESPACE, "".join(f"{len(part)}:{part}," for part in parts))
 
 
 def digest(*parts: str, length: int = 32) -> str:
