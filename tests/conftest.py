@@ -11,7 +11,10 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from tests.kafka.apache import ApacheKafka, missing_programs
+from tests.kafka.broker import Broker
 from tests.postgres import postgres_binaries, running_postgres
+from vigil.local.broker import EmbeddedBroker
 from vigil.local.clickhouse import EmbeddedClickHouse
 from vigil.record import Record, connect, sqlite_url
 from vigil.warehouse import Warehouse, migrate
@@ -69,3 +72,43 @@ def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Record]:
     opened.close()
     with psycopg.connect(server, autocommit=True) as admin:
         admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(scope="session")
+def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKafka]:
+    """A running Apache Kafka of this session. A test that kills it starts its own instance instead."""
+    if missing := missing_programs():
+        reason = f"no Apache Kafka: {' and '.join(missing)} not on PATH; run tests/system_packages.sh as root"
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    server = ApacheKafka(tmp_path_factory.mktemp("kafka"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def tansu(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """The running embedded broker of this session."""
+    folder = tmp_path_factory.mktemp("tansu")
+    server = EmbeddedBroker(folder, folder / "broker.log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(params=["tansu", pytest.param("apache", marks=pytest.mark.kafka)])
+def broker(request: pytest.FixtureRequest) -> Broker:
+    """Each broker in turn: the suite of whatever talks to Kafka runs on both."""
+    if request.param == "tansu":
+        embedded: EmbeddedBroker = request.getfixturevalue("tansu")
+        return Broker("tansu", embedded.bootstrap_servers)
+    apache: ApacheKafka = request.getfixturevalue("apache_kafka")
+    return Broker("apache", apache.bootstrap_servers)
+
+
+@pytest.fixture
+def topic(broker: Broker) -> str:
+    """A fresh topic of one partition on `broker`; `broker.create_topic(partitions=…)` makes more."""
+    return broker.create_topic()

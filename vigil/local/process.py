@@ -31,8 +31,13 @@ class ChildProcess:
         *,
         environment: Mapping[str, str] | None = None,
         death_signal: int = signal.SIGTERM,
+        folder: Path | None = None,
+        keep_open: Sequence[int] = (),
     ) -> None:
-        """Start `program`. Raises WorkspaceError when the log cannot be written."""
+        """Start `program` in `folder` (the current one by default); it inherits the descriptors in `keep_open`.
+
+        Raises WorkspaceError when the log cannot be written.
+        """
         command = [sys.executable, "-m", "vigil.local.child", str(int(death_signal)), str(os.getpid()), *program]
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
@@ -43,6 +48,8 @@ class ChildProcess:
                     stdout=log,
                     stderr=subprocess.STDOUT,
                     env={**os.environ, **(environment or {})},
+                    cwd=folder,
+                    pass_fds=keep_open,
                     # Ctrl-C reaches the supervisor only, which stops its children in order.
                     start_new_session=True,
                 )
@@ -63,12 +70,15 @@ class ChildProcess:
     def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
         """Wait until `ready()`. Raises DependencyError with the log's end when the child dies or time runs out."""
         deadline = time.monotonic() + timeout_s
-        while not ready():
+        while True:
+            # The child first: `ready` may be answered by a stranger on the same port.
             status = self.poll()
             if status is not None:
                 raise DependencyError(
                     f"{self.name} ended with status {status} while starting; the end of {self.log_file}:\n{self.log_tail()}"
                 )
+            if ready():
+                return
             if time.monotonic() > deadline:
                 raise DependencyError(
                     f"{self.name} was not ready after {timeout_s:.0f} s; the end of {self.log_file}:\n{self.log_tail()}"
@@ -108,6 +118,20 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def require_free_port(port: int, what: str) -> None:
+    """Raises WorkspaceError when something else listens on `port` of 127.0.0.1."""
+    with socket.socket() as probe:
+        # As servers do: connections of a predecessor that linger in TIME_WAIT do not count.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise WorkspaceError(
+                f"port {port} for {what} cannot be used: {error.strerror}; end the program that holds it"
+                f" (`ss -ltnp 'sport = :{port}'` names it) or choose another port"
+            ) from error
 
 
 def port_is_open(port: int) -> bool:
