@@ -197,6 +197,29 @@ def test_incidents_are_found_by_their_subjects_also_after_these_changed(record: 
     assert (about("a1"), about("a3")) == ([], ["inc_one"])
 
 
+def test_incidents_with_a_common_offender_are_found_while_they_matter(record: Record) -> None:
+    closed = {"state": IncidentState.DISMISSED}
+    other_role = (Subject(SubjectType.ACCOUNT, "a2", 0.9, SubjectRole.VICTIM),)
+    store(
+        record,
+        incident("b", opened_at=NOON + HOUR),
+        incident("a"),
+        incident("old", **closed, updated_at=NOON - HOUR),
+        incident("new", **closed, updated_at=NOON + HOUR),
+        incident("victim", subjects=other_role),
+        incident("merged", merged_into="inc_a"),
+        incident("elsewhere", tenant_id="other"),
+    )
+    with record.read() as connection:
+        found = incidents.sharing_offenders(
+            connection,
+            "acme",
+            [(SubjectType.ACCOUNT, "a2"), (SubjectType.API_KEY, "a1"), (SubjectType.ORG, "o1")],
+            closed_since=NOON,
+        )
+    assert sorted(one.incident_id for one in found) == ["inc_a", "inc_b", "inc_new"]
+
+
 @pytest.mark.parametrize("hostile", ["a\x00b", "x" * 5_000, "'; DROP TABLE incidents; --", "\N{SNOWMAN}" * 600])
 def test_hostile_identifiers_are_stored_and_found(record: Record, hostile: str) -> None:
     store(record, incident(title=f"About {hostile}", subjects=(Subject(SubjectType.ACCOUNT, hostile),)))
@@ -207,7 +230,7 @@ def test_hostile_identifiers_are_stored_and_found(record: Record, hostile: str) 
 
 
 def test_every_pair_of_verb_and_state_leads_to_one_state_or_is_refused() -> None:
-    changing = set(Verb) - {Verb.OPEN, Verb.UPDATE, Verb.MERGE}
+    changing = set(Verb) - {Verb.OPEN, Verb.UPDATE, Verb.MERGE, Verb.LINK}
     assert set(TRANSITIONS) == changing
     closed = {state for state in IncidentState if state.is_closed}
     for verb, state in itertools.product(changing - {Verb.REOPEN}, closed):

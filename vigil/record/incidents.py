@@ -7,7 +7,7 @@ their own. Every change writes one line of the incident's log and raises `revisi
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,14 +20,14 @@ from vigil.incident import Incident, IncidentState
 from vigil.record.engine import Record
 from vigil.record.incident_rows import columns_of, incident_of, index_key, storable, subject_rows
 from vigil.record.schema import incident_log, incident_subjects, incidents, signals
-from vigil.signal import IncidentKind, Severity, SubjectType
+from vigil.signal import IncidentKind, Severity, SubjectRole, SubjectType
 
 SERVICE = "vigil"
 """The actor of what the service does by itself."""
 
 
 class Verb(enum.Enum):
-    """What can happen to an incident. `UPDATE` and `MERGE` change what it says, the others its state."""
+    """What can happen to an incident. `UPDATE`, `MERGE` and `LINK` change what it says, the others its state."""
 
     OPEN = "open"
     UPDATE = "update"
@@ -37,6 +37,7 @@ class Verb(enum.Enum):
     RESOLVE = "resolve"
     DISMISS = "dismiss"
     REOPEN = "reopen"
+    LINK = "link"
 
 
 _OPEN, _ACKNOWLEDGED, _CONTAINED = IncidentState.OPEN, IncidentState.ACKNOWLEDGED, IncidentState.CONTAINED
@@ -52,7 +53,7 @@ TRANSITIONS: dict[Verb, dict[IncidentState, IncidentState]] = {
 }
 """Legal changes of state: verb, then state before, gives state after. Everything else is refused."""
 
-_NOTHING_NEW_FOR_POLICIES = frozenset({Verb.ACKNOWLEDGE, Verb.CONTAIN, Verb.RESOLVE, Verb.DISMISS})
+_NOTHING_NEW_FOR_POLICIES = frozenset({Verb.ACKNOWLEDGE, Verb.CONTAIN, Verb.RESOLVE, Verb.DISMISS, Verb.LINK})
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -113,8 +114,46 @@ def by_subject(
 
 def with_fingerprints(connection: Connection, fingerprints: Collection[str]) -> list[Incident]:
     """All incidents, closed and merged ones too, with one of these fingerprints, oldest first."""
-    query = select(incidents).where(incidents.c.fingerprint.in_(fingerprints))
-    return _incidents(connection, query.order_by(incidents.c.opened_at, incidents.c.incident_id))
+    return [
+        incident
+        for batch in _batches(sorted(fingerprints))
+        for incident in _incidents(
+            connection,
+            select(incidents)
+            .where(incidents.c.fingerprint.in_(batch))
+            .order_by(incidents.c.opened_at, incidents.c.incident_id),
+        )
+    ]
+
+
+def sharing_offenders(
+    connection: Connection, tenant_id: str, offenders: Collection[tuple[SubjectType, str]], *, closed_since: datetime
+) -> list[Incident]:
+    """Incidents with one of these offenders, oldest first: open ones, and closed ones that changed since then."""
+    by_type: dict[SubjectType, set[str]] = {}
+    for subject_type, subject_id in offenders:
+        by_type.setdefault(subject_type, set()).add(index_key(subject_id))
+    named: set[str] = set()
+    for subject_type, keys in by_type.items():
+        for batch in _batches(sorted(keys)):
+            query = select(incident_subjects.c.incident_id).where(
+                incident_subjects.c.tenant_id == tenant_id,
+                incident_subjects.c.subject_type == subject_type.value,
+                incident_subjects.c.subject_id.in_(batch),
+                incident_subjects.c.role == SubjectRole.OFFENDER.value,
+            )
+            named.update(connection.execute(query).scalars())
+    still_matters = incidents.c.open_key.is_not(None) | (incidents.c.updated_at > closed_since)
+    return [
+        incident
+        for batch in _batches(sorted(named))
+        for incident in _incidents(
+            connection,
+            select(incidents)
+            .where(incidents.c.incident_id.in_(batch), incidents.c.merged_into.is_(None), still_matters)
+            .order_by(incidents.c.opened_at, incidents.c.incident_id),
+        )
+    ]
 
 
 def unenforced(connection: Connection, limit: int = 1000) -> list[Incident]:
@@ -243,6 +282,12 @@ def _apply(record: Record, clock: Clock, verb: Verb, incident_id: str, actor: st
             )
         changed = msgspec.structs.replace(incident, state=after, updated_at=max(clock.now(), incident.updated_at))
         return save(connection, changed, verb, note, actor)
+
+
+def _batches(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """Databases limit the parameters of one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _incidents(connection: Connection, query: Select[Any]) -> list[Incident]:
