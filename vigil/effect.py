@@ -94,6 +94,13 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     trace: tuple[StageVerdict, ...] = ()
     facts: dict[str, Any] = {}
     """What the policy saw when it decided, so that the decision can be replayed."""
+    approvals_needed: int = 0
+    """Persons who must say yes before a held action goes out."""
+    confirmed_at: datetime | None = None
+    lifted_by: str | None = None
+    """Who decided that it ends: `expiry`, or a person, whose decision outranks rules."""
+    lift_decided_at: datetime | None = None
+    lifted_at: datetime | None = None
 
 
 class LedgerEntry(msgspec.Struct, frozen=True, kw_only=True):

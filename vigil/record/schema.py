@@ -128,7 +128,9 @@ actions = Table(
     Column("parameters", Text, nullable=False),
     Column("tenant_id", String(256), nullable=False),
     Column("target_type", String(16), nullable=False),
-    Column("target_id", String(512), nullable=False),
+    Column("target_id", Text, nullable=False),
+    # Digest of tenant, type and id: what the index and every look-up by target use, however long the id is.
+    Column("target_key", String(64), nullable=False),
     Column("policy", String(128), nullable=False),
     Column("policy_version", String(64), nullable=False),
     Column("incident_id", String(64)),
@@ -138,14 +140,31 @@ actions = Table(
     Column("reverses", String(64)),
     Column("trace", Text, nullable=False),
     Column("facts", Text, nullable=False),
+    # Persons who must say yes before a held action goes out.
+    Column("approvals_needed", Integer, nullable=False, default=0),
     Column("confirmed_at", UtcDateTime),
+    # Who decided that it ends: `expiry`, or a person, whose decision outranks rules.
+    Column("lifted_by", String(256)),
+    Column("lift_decided_at", UtcDateTime),
     Column("lifted_at", UtcDateTime),
     # Set while a restricting effect is decided or in force: one effect of a kind on a target at a time, by the database.
     Column("duty_key", String(64), unique=True),
-    Index("actions_by_target", "tenant_id", "target_type", "target_id", "at"),
+    Index("actions_by_target", "target_key", "at"),
     Index("actions_by_incident", "incident_id", "at"),
     Index("actions_by_policy", "policy", "at"),
     Index("actions_by_state", "state", "expires_at"),
+    Index("actions_by_reversal", "reverses"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    # One line a person and action: nobody approves twice, and nobody approves what they proposed.
+    _id("action_id", primary=True),
+    Column("actor", String(256), primary_key=True),
+    Column("verdict", String(16), nullable=False),  # proposed, approved, rejected
+    Column("at", UtcDateTime, nullable=False),
+    Column("note", Text, nullable=False),
 )
 
 ledger = Table(
@@ -169,9 +188,13 @@ outbox = Table(
     Column("adapter", String(32), nullable=False),
     Column("idempotency_key", String(64), nullable=False),
     Column("payload", Text, nullable=False),
-    Column("state", String(16), nullable=False),  # pending, delivered, refused
+    # Given by the writer in the order of decisions; rows of one `order_key` (a target) go out in this order.
+    Column("seq", BigInteger, nullable=False, unique=True),
+    Column("order_key", String(64), nullable=False),
+    Column("state", String(16), nullable=False),  # held, pending, delivered, refused, cancelled
     Column("created_at", UtcDateTime, nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
+    Column("first_failed_at", UtcDateTime),
     Column("attempts", Integer, nullable=False, default=0),
     Column("leased_until", UtcDateTime),
     Column("leased_by", String(64)),
@@ -179,6 +202,8 @@ outbox = Table(
     Column("delivered_at", UtcDateTime),
     UniqueConstraint("adapter", "idempotency_key", name="outbox_once"),
     Index("outbox_due", "state", "not_before"),
+    Index("outbox_by_order", "order_key", "state", "seq"),
+    Index("outbox_by_action", "action_id"),
 )
 
 policy_versions = Table(

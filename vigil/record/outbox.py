@@ -1,0 +1,224 @@
+"""The outbox: what is to be delivered, stored in the transaction that decided it, and delivered at least once.
+
+A dispatcher claims rows with a lease, calls the adapter outside any transaction and writes the outcome in another.
+A crash in between lets the lease run out, and the row is called again under the same idempotency key. Rows of one
+`order_key` (a target) go out in the order in which they were decided, so a lift never overtakes what it lifts.
+All functions belong inside `record.write()`, which lets one writer in at a time on both databases.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, exists, func, insert, select, update
+
+from vigil.delivery import Delivery, delivery_of
+from vigil.effect import Action, EffectKind
+from vigil.ids import prefixed
+from vigil.record.action_rows import target_key
+from vigil.record.incident_rows import storable
+from vigil.record.schema import outbox
+
+
+class OutboxState(enum.Enum):
+    """`held` waits for a person, `pending` for a dispatcher; the others are final."""
+
+    HELD = "held"
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One row. `attempts` counts the claim in progress."""
+
+    outbox_id: str
+    action_id: str
+    adapter: str
+    delivery: Delivery
+    state: OutboxState
+    created_at: datetime
+    not_before: datetime
+    attempts: int
+    first_failed_at: datetime | None
+    leased_until: datetime | None
+    leased_by: str | None
+    last_error: str | None
+    delivered_at: datetime | None
+
+
+def enqueue(connection: Connection, action: Action, adapter: str, now: datetime, *, held: bool = False) -> str:
+    """Put an action in; returns the row's id. Putting the same action in again changes nothing.
+
+    `held` rows wait for `release`.
+    """
+    outbox_id = prefixed("out", adapter, action.action_id)
+    if connection.execute(select(outbox.c.outbox_id).where(outbox.c.outbox_id == outbox_id)).first() is None:
+        # Pages do not wait for one another: only what changes a target has an order.
+        ordered = action.effect is not EffectKind.PAGE
+        connection.execute(
+            insert(outbox).values(
+                outbox_id=outbox_id,
+                action_id=action.action_id,
+                adapter=adapter,
+                idempotency_key=action.action_id,
+                payload=_payload(action),
+                seq=_next_seq(connection),
+                order_key=target_key(action.target) if ordered else outbox_id,
+                state=(OutboxState.HELD if held else OutboxState.PENDING).value,
+                created_at=now,
+                not_before=now,
+                attempts=0,
+            )
+        )
+    return outbox_id
+
+
+def release(connection: Connection, action: Action, now: datetime) -> None:
+    """Let a held action go, as it stands now and behind what was decided for its target meanwhile."""
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.action_id == action.action_id, outbox.c.state == OutboxState.HELD.value)
+        .values(state=OutboxState.PENDING.value, payload=_payload(action), seq=_next_seq(connection), not_before=now)
+    )
+
+
+def claim(connection: Connection, now: datetime, worker: str, lease_until: datetime, limit: int) -> list[OutboxRow]:
+    """Take up to `limit` due rows for `worker`, oldest decision first; nobody else gets them before `lease_until`."""
+    earlier = outbox.alias("earlier")
+    waits_for_another = exists().where(
+        earlier.c.order_key == outbox.c.order_key,
+        earlier.c.state == OutboxState.PENDING.value,
+        earlier.c.seq < outbox.c.seq,
+    )
+    due = (
+        select(outbox.c.outbox_id)
+        .where(
+            outbox.c.state == OutboxState.PENDING.value,
+            outbox.c.not_before <= now,
+            outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now),
+            ~waits_for_another,
+        )
+        .order_by(outbox.c.seq)
+        .limit(limit)
+    )
+    taken = [row.outbox_id for row in connection.execute(due)]
+    mine = outbox.c.outbox_id.in_(taken)
+    connection.execute(
+        update(outbox).where(mine).values(leased_by=worker, leased_until=lease_until, attempts=outbox.c.attempts + 1)
+    )
+    return [_row(row) for row in connection.execute(select(outbox).where(mine).order_by(outbox.c.seq))]
+
+
+def done(connection: Connection, outbox_id: str, worker: str, at: datetime) -> bool:
+    """The other side has it. False, changing nothing, when the lease was lost: whoever holds it now will say."""
+    return _finish(connection, outbox_id, worker, state=OutboxState.DELIVERED.value, delivered_at=at, last_error=None)
+
+
+def refused(connection: Connection, outbox_id: str, worker: str, error: str) -> bool:
+    """The other side will never take it. False when the lease was lost."""
+    return _finish(connection, outbox_id, worker, state=OutboxState.REFUSED.value, last_error=storable(error))
+
+
+def retry(connection: Connection, outbox_id: str, worker: str, at: datetime, not_before: datetime, error: str) -> bool:
+    """The other side did not answer as it should: again at `not_before`. False when the lease was lost."""
+    return _finish(
+        connection,
+        outbox_id,
+        worker,
+        not_before=not_before,
+        first_failed_at=func.coalesce(outbox.c.first_failed_at, at),
+        last_error=storable(error),
+    )
+
+
+def give_back(connection: Connection, outbox_id: str, worker: str) -> bool:
+    """Claimed but not tried (a stop, a full pool): due again at once, and not counted as an attempt."""
+    return _finish(connection, outbox_id, worker, attempts=outbox.c.attempts - 1)
+
+
+def cancel(connection: Connection, action_id: str, now: datetime) -> OutboxRow | None:
+    """Keep an action from going out; returns the row as it was, None when it was final or is being delivered now.
+
+    A row that was tried before may have arrived without our knowing: `attempts` tells.
+    """
+    row = of_action(connection, action_id)
+    if row is None or row.state not in (OutboxState.HELD, OutboxState.PENDING) or is_leased(row, now):
+        return None
+    connection.execute(
+        update(outbox).where(outbox.c.outbox_id == row.outbox_id).values(state=OutboxState.CANCELLED.value)
+    )
+    return row
+
+
+def of_action(connection: Connection, action_id: str) -> OutboxRow | None:
+    """The row of an action; None when nothing was to be delivered."""
+    row = connection.execute(select(outbox).where(outbox.c.action_id == action_id)).one_or_none()
+    return None if row is None else _row(row)
+
+
+def is_leased(row: OutboxRow, now: datetime) -> bool:
+    """Somebody is delivering it at `now`."""
+    return row.leased_until is not None and row.leased_until > now
+
+
+def pending(connection: Connection, limit: int | None = 200) -> list[OutboxRow]:
+    """Rows not yet delivered, oldest decision first."""
+    query = select(outbox).where(outbox.c.state == OutboxState.PENDING.value).order_by(outbox.c.seq).limit(limit)
+    return [_row(row) for row in connection.execute(query)]
+
+
+def count_pending(connection: Connection) -> int:
+    """Number of rows not yet delivered."""
+    query = select(func.count()).where(outbox.c.state == OutboxState.PENDING.value)
+    return int(connection.execute(query).scalar_one())
+
+
+def _finish(connection: Connection, outbox_id: str, worker: str, **values: Any) -> bool:
+    done = connection.execute(
+        update(outbox)
+        .where(
+            outbox.c.outbox_id == outbox_id,
+            outbox.c.leased_by == worker,
+            outbox.c.state == OutboxState.PENDING.value,
+        )
+        .values(leased_by=None, leased_until=None, **values)
+    )
+    return done.rowcount == 1
+
+
+def _next_seq(connection: Connection) -> int:
+    return int(connection.execute(select(func.coalesce(func.max(outbox.c.seq), 0))).scalar_one()) + 1
+
+
+def _payload(action: Action) -> str:
+    return msgspec.json.encode(delivery_of(action), order="sorted").decode()
+
+
+def _row(row: Row[Any]) -> OutboxRow:
+    return OutboxRow(
+        outbox_id=row.outbox_id,
+        action_id=row.action_id,
+        adapter=row.adapter,
+        delivery=msgspec.json.decode(row.payload, type=Delivery),
+        state=OutboxState(row.state),
+        created_at=row.created_at,
+        not_before=row.not_before,
+        attempts=row.attempts,
+        first_failed_at=row.first_failed_at,
+        leased_until=row.leased_until,
+        leased_by=row.leased_by,
+        last_error=row.last_error,
+        delivered_at=row.delivered_at,
+    )
+
+
+def rows_of(connection: Connection, action_ids: Sequence[str]) -> dict[str, OutboxRow]:
+    """Rows of several actions, by action id."""
+    found = connection.execute(select(outbox).where(outbox.c.action_id.in_(action_ids)))
+    return {row.action_id: _row(row) for row in found}
