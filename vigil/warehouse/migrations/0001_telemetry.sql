@@ -96,11 +96,32 @@ CREATE TABLE IF NOT EXISTS dead_letters
     reason String,
     raw String CODEC(ZSTD(3)),
     code_version LowCardinality(String),
-    schema_version UInt16
+    schema_version UInt16,
+    dialect LowCardinality(String) DEFAULT 'canonical'
 )
 ENGINE = MergeTree
 PARTITION BY toYYYYMM(at)
 ORDER BY (at, dead_letter_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+-- A requeued dead letter leaves `dead_letters`, so that every record stands either there or in `events`; that it was
+-- there once is remembered here, without its bytes.
+CREATE TABLE IF NOT EXISTS requeued_letters
+(
+    dead_letter_id UUID,
+    requeued_at DateTime64(6, 'UTC'),
+    at DateTime64(6, 'UTC'),
+    kafka_topic LowCardinality(String) DEFAULT '',
+    kafka_partition Int32 DEFAULT -1,
+    kafka_offset Int64 DEFAULT -1,
+    file String DEFAULT '',
+    line Int64 DEFAULT -1,
+    error_class LowCardinality(String),
+    reason String
+)
+ENGINE = ReplacingMergeTree(requeued_at)
+PARTITION BY toYYYYMM(requeued_at)
+ORDER BY dead_letter_id
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS account_hours
@@ -151,7 +172,8 @@ CREATE TABLE IF NOT EXISTS source_minutes
     tenant_id LowCardinality(String),
     minute DateTime('UTC'),
     source LowCardinality(String),
-    calls SimpleAggregateFunction(sum, UInt64)
+    calls SimpleAggregateFunction(sum, UInt64),
+    with_content SimpleAggregateFunction(sum, UInt64)
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(minute)
@@ -159,6 +181,6 @@ ORDER BY (tenant_id, source, minute)
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE MATERIALIZED VIEW IF NOT EXISTS source_minutes_view TO source_minutes AS
-SELECT tenant_id, toStartOfMinute(event_time) AS minute, source, count() AS calls
+SELECT tenant_id, toStartOfMinute(event_time) AS minute, source, count() AS calls, countIf(has_content) AS with_content
 FROM events
 GROUP BY tenant_id, minute, source;
