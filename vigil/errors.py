@@ -75,6 +75,11 @@ class BadEvent(VigilError):
 class WarehouseRejected(VigilError):
     """ClickHouse refuses these rows; the same rows will be refused again."""
 
+    def __init__(self, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        """The server's error code; None when the driver could not even encode the rows."""
+
 
 class TooManyBadEvents(VigilError):
     """The share or run of bad events on one partition is above the limit."""

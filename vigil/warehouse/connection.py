@@ -153,7 +153,9 @@ class Warehouse:
                 raise WarehouseUnavailable(
                     f"ClickHouse at {self.address} refuses the user; check clickhouse.url (code {error.code})"
                 ) from error
-            raise WarehouseRejected(f"ClickHouse at {self.address} refuses (code {error.code}): {text}") from error
+            raise WarehouseRejected(
+                f"ClickHouse at {self.address} refuses (code {error.code}): {text}", error.code
+            ) from error
         except (
             driver_errors.NetworkError,
             driver_errors.SocketTimeoutError,

@@ -52,10 +52,15 @@ CREATE TABLE IF NOT EXISTS events
     last_user_text String EPHEMERAL '',
     has_content Bool DEFAULT last_user_text != '',
     text_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(replaceRegexpAll(lowerUTF8(last_user_text), '\\s+', ' '))),
-    -- The text with what varies inside a template (numbers, quotations, addresses) taken out.
-    template_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(replaceRegexpAll(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '#'), '[^\\pL#]+', ' '))),
-    -- Near duplicates share a band with high probability: the two least (and greatest) hashes of 3-word shingles.
-    template_bands Array(UInt64) DEFAULT if(lengthUTF8(last_user_text) < 20, [], [wordShingleMinHashCaseInsensitiveUTF8(last_user_text, 3, 2).1, wordShingleMinHashCaseInsensitiveUTF8(last_user_text, 3, 2).2]),
+    -- The text with what varies inside a template (numbers, quotations, addresses) taken out, forgotten as well.
+    template_text String EPHEMERAL replaceRegexpAll(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '#'), '[^\\pL#]+', ' '),
+    template_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(template_text)),
+    -- Near duplicates share a band with the probability of their resemblance: the least and the greatest hash of their
+    -- 3-word shingles (Broder 1997); of 4-letter shingles where a script writes no spaces.
+    template_bands Array(UInt64) DEFAULT multiIf(
+        lengthUTF8(template_text) < 20, [],
+        (countSubstrings(template_text, ' ') + 1) * 16 < lengthUTF8(template_text), arrayDistinct([ngramMinHashUTF8(template_text, 4, 1).1, ngramMinHashUTF8(template_text, 4, 1).2]),
+        arrayDistinct(arrayFilter(band -> band != 0, [wordShingleMinHashUTF8(template_text, 3, 1).1, wordShingleMinHashUTF8(template_text, 3, 1).2]))),
     INDEX event_id_filter event_id TYPE bloom_filter GRANULARITY 4,
     INDEX account_filter account_id TYPE bloom_filter GRANULARITY 4
 )
@@ -140,7 +145,8 @@ CREATE TABLE IF NOT EXISTS account_hours
     last_seen SimpleAggregateFunction(max, DateTime64(6, 'UTC')),
     prefixes AggregateFunction(uniq, String),
     agents AggregateFunction(uniq, String),
-    fingerprints AggregateFunction(uniq, UInt64)
+    fingerprints AggregateFunction(uniq, UInt64),
+    INDEX account_filter account_id TYPE bloom_filter GRANULARITY 4
 )
 ENGINE = AggregatingMergeTree
 PARTITION BY toYYYYMM(hour)
@@ -184,3 +190,32 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS source_minutes_view TO source_minutes AS
 SELECT tenant_id, toStartOfMinute(event_time) AS minute, source, count() AS calls, countIf(has_content) AS with_content
 FROM events
 GROUP BY tenant_id, minute, source;
+
+-- Who used which template when, by its fingerprint and its bands. Fingerprint 0 counts all calls with content, so that
+-- the share of an account's calls that a template takes is a division of two rows.
+CREATE TABLE IF NOT EXISTS template_minutes
+(
+    tenant_id LowCardinality(String),
+    hour DateTime('UTC'),
+    fingerprint UInt64,
+    minute DateTime('UTC'),
+    account_id String,
+    calls SimpleAggregateFunction(sum, UInt64)
+)
+ENGINE = AggregatingMergeTree
+-- By `minute`, so that each part knows its first and last minute and a look at the last ones opens the newest parts only.
+PARTITION BY toYYYYMMDD(minute)
+ORDER BY (tenant_id, hour, fingerprint, minute, account_id)
+SETTINGS non_replicated_deduplication_window = 10000;
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS template_minutes_view TO template_minutes AS
+SELECT
+    tenant_id,
+    toStartOfHour(event_time) AS hour,
+    arrayJoin(arrayDistinct(arrayConcat([0, template_fingerprint], template_bands))) AS fingerprint,
+    toStartOfMinute(event_time) AS minute,
+    account_id,
+    count() AS calls
+FROM events
+WHERE has_content
+GROUP BY tenant_id, hour, fingerprint, minute, account_id;

@@ -1,0 +1,124 @@
+"""Accepted events and dead letters into ClickHouse, each batch as a whole and only once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from ingest.columns import Columns, body_columns, dead_letter_columns, event_columns
+from ingest.outcome import Accepted, DeadLetter
+from vigil import metrics
+from vigil.errors import DeadLetterStoreError, WarehouseRejected
+from vigil.warehouse import Warehouse
+
+DAYS_PER_INSERT = 90
+"""ClickHouse refuses an insert that touches more than 100 partitions, and a day is a partition."""
+
+# Server errors that speak of the table or the user, not of the rows: no bisecting would find a bad row.
+_NOT_THE_ROWS = frozenset({16, 36, 46, 47, 60, 62, 81, 115, 164, 497})
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What one batch came to. The same batch written again reports the same, though nothing changes."""
+
+    events: int
+    dead_letters: int
+
+
+class Sink(Protocol):
+    """Where batches go."""
+
+    def write(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter], *, token: str) -> Written:
+        """Write a batch; with the same token again, nothing changes.
+
+        Raises WarehouseUnavailable (try the same batch and token again), DeadLetterStoreError or WarehouseRejected
+        (the schema or the user is wrong: stop).
+        """
+        ...
+
+
+class EventWriter:
+    """Writes batches to `events`, `bodies` and `dead_letters`.
+
+    Order: dead letters, bodies, events. So whoever sees an event finds its body, and a position is only moved (by the
+    caller, afterwards) past what is stored. Every insert has a sub-token that depends on the token and on each event's
+    own day, never on what else is in the batch.
+    """
+
+    def __init__(self, warehouse: Warehouse) -> None:
+        self._warehouse = warehouse
+
+    def write(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter], *, token: str) -> Written:
+        """See `Sink`."""
+        self._write_dead(dead, token)
+        by_days: defaultdict[int, list[Accepted]] = defaultdict(list)
+        for item in accepted:
+            by_days[item.event.event_time.toordinal() // DAYS_PER_INSERT].append(item)
+        refused: list[DeadLetter] = []
+        for days, items in sorted(by_days.items()):
+            sub_token = f"{token}/{days}"
+            good = self._insert("bodies", body_columns, items, sub_token, refused)
+            self._insert("events", event_columns, good, sub_token, refused)
+        self._write_dead(refused, f"{token}/refused")
+        self._count(accepted, [*dead, *refused])
+        return Written(len(accepted) - len(refused), len(dead) + len(refused))
+
+    def _insert(
+        self,
+        table: str,
+        columns: Callable[[Sequence[Accepted]], Columns],
+        items: Sequence[Accepted],
+        token: str,
+        refused: list[DeadLetter],
+    ) -> Sequence[Accepted]:
+        """Insert `items`; those that ClickHouse refuses even alone join `refused`. Returns the others."""
+        try:
+            names, data = columns(items)
+            self._warehouse.insert(table, names, data, token=token)
+        except WarehouseRejected as error:
+            if error.code in _NOT_THE_ROWS:
+                raise
+            if len(items) == 1:
+                refused.append(_refused(items[0], error))
+                return []
+            middle = len(items) // 2
+            left = self._insert(table, columns, items[:middle], token + "0", refused)
+            right = self._insert(table, columns, items[middle:], token + "1", refused)
+            return [*left, *right]
+        return items
+
+    def _write_dead(self, letters: Sequence[DeadLetter], token: str) -> None:
+        if not letters:
+            return
+        names, data = dead_letter_columns(letters)
+        try:
+            self._warehouse.insert("dead_letters", names, data, token=token)
+        except WarehouseRejected as error:
+            raise DeadLetterStoreError(
+                f"{len(letters)} dead letters cannot be stored, so nothing is read on: {error}."
+                " Bring the schema up to date (`vigil check`) or mend the table dead_letters"
+            ) from error
+
+    @staticmethod
+    def _count(accepted: Sequence[Accepted], dead: Sequence[DeadLetter]) -> None:
+        if accepted:
+            metrics.EVENTS_WRITTEN.labels(accepted[0].origin.kafka_topic or "file").inc(len(accepted))
+        for letter in dead:
+            metrics.DEAD_LETTERS.labels(letter.origin.kafka_topic or "file", letter.error_class).inc()
+
+
+def _refused(item: Accepted, error: WarehouseRejected) -> DeadLetter:
+    """The reason names the server's error code only: its text may quote the row."""
+    code = "the driver cannot encode it" if error.code is None else f"error code {error.code}"
+    return DeadLetter(
+        raw=item.raw,
+        origin=item.origin,
+        at=item.received_at,
+        error_class="warehouse_rejected",
+        reason=f"ClickHouse refuses this event ({code}) although it passed validation; compare it with the table"
+        " events, then requeue it or report it as a bug of vigil",
+        dialect=item.dialect,
+    )
