@@ -151,9 +151,22 @@ class JobsSettings(Section):
 class DashboardSettings(Section):
     """The console."""
 
-    port: int = Field(8501, ge=0, le=65535, description="Port on 127.0.0.1; 0 = any free one")
+    port: int = Field(8501, ge=0, le=65535, description="Port; 0 = any free one")
+    address: str = Field(
+        "127.0.0.1",
+        description="Address to listen on; the console has no login of its own: anything but this machine belongs behind a proxy that has one",
+    )
     analyst: str | None = Field(
         None, description="Name written to the record for what is done in the console; unset = the system user"
+    )
+
+
+class LocalSettings(Section):
+    """The embedded stack of `vigil up`."""
+
+    kafka_port: int = Field(0, ge=0, le=65535, description="Port of the embedded broker on 127.0.0.1; 0 = any free one")
+    clickhouse_port: int = Field(
+        0, ge=0, le=65535, description="Port of the embedded ClickHouse server on 127.0.0.1; 0 = any free one"
     )
 
 
@@ -186,6 +199,7 @@ class Settings(BaseSettings):
     enforcement: EnforcementSettings = Field(default_factory=EnforcementSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     dashboard: DashboardSettings = Field(default_factory=DashboardSettings)
+    local: LocalSettings = Field(default_factory=LocalSettings)
     clock: ClockSettings = Field(default_factory=ClockSettings)
     log: LogSettings = Field(default_factory=LogSettings)
 

@@ -10,8 +10,9 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from vigil.errors import ConfigError, RecordUnavailable
-from vigil.record import Record, connect, sqlite_url
+from vigil.record import Record, connect, open_record, revisions, sqlite_url
 from vigil.record.schema import ledger
+from vigil.settings import Settings
 
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 ENTRY = {"seq": 1, "at": NOW, "actor": "a", "entry_type": "t", "payload": "{}", "prev_hash": "", "hash": "h"}
@@ -60,3 +61,15 @@ def test_a_database_that_is_away_is_said_so() -> None:
 def test_another_database_is_refused() -> None:
     with pytest.raises(ConfigError, match="SQLite and PostgreSQL"):
         connect("mysql://x@127.0.0.1/y")
+
+
+def test_looking_at_a_record_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(workspace=tmp_path)
+    with pytest.raises(RecordUnavailable, match="no record"):
+        open_record(settings, migrate=False)
+    assert list(tmp_path.iterdir()) == []
+    open_record(settings).close()
+    opened = open_record(settings, migrate=False)
+    current, head = revisions(opened)
+    opened.close()
+    assert current == head is not None

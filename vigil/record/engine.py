@@ -55,17 +55,22 @@ class Record:
         self.engine.dispose()
 
 
-def open_record(settings: Settings) -> Record:
-    """The configured record, else `record.sqlite` in the workspace, with its schema up to date."""
+def open_record(settings: Settings, *, migrate: bool = True) -> Record:
+    """The configured record, else `record.sqlite` in the workspace, with its schema up to date.
+
+    Without `migrate` nothing is created or changed, for looking only; a missing file is then RecordUnavailable.
+    """
     if settings.record.url is not None:
-        return connect(settings.record.url.get_secret_value())
+        return connect(settings.record.url.get_secret_value(), migrate=migrate)
+    if not migrate and not (settings.workspace / "record.sqlite").is_file():
+        raise RecordUnavailable(f"there is no record in {settings.workspace.resolve()} yet; `vigil up` makes it")
     try:
         settings.workspace.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RecordUnavailable(
             f"cannot create the workspace {settings.workspace}: {error.strerror}; choose another VIGIL_WORKSPACE"
         ) from error
-    return connect(sqlite_url(settings.workspace / "record.sqlite"))
+    return connect(sqlite_url(settings.workspace / "record.sqlite"), migrate=migrate)
 
 
 def sqlite_url(path: Path) -> str:
@@ -73,7 +78,7 @@ def sqlite_url(path: Path) -> str:
     return f"sqlite:///{path.resolve()}"
 
 
-def connect(url: str) -> Record:
+def connect(url: str, *, migrate: bool = True) -> Record:
     """Open `url` and migrate it. Raises ConfigError or RecordUnavailable."""
     try:
         parsed = make_url(url)
@@ -87,8 +92,22 @@ def connect(url: str) -> Record:
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     record = Record(engine)
-    _migrate(record)
+    if migrate:
+        _migrate(record)
     return record
+
+
+def revisions(record: Record) -> tuple[str | None, str | None]:
+    """The schema that the database has (None = none yet) and the one that this code wants."""
+    head = ScriptDirectory.from_config(_alembic()).get_current_head()
+    with record.read() as connection:
+        return MigrationContext.configure(connection).get_current_revision(), head
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("vigil.record").joinpath("migrations")))
+    return config
 
 
 def _prepare_sqlite(engine: Engine) -> None:
@@ -104,8 +123,7 @@ def _prepare_sqlite(engine: Engine) -> None:
 
 def _migrate(record: Record) -> None:
     with _translated(record.engine):
-        config = Config()
-        config.set_main_option("script_location", str(files("vigil.record").joinpath("migrations")))
+        config = _alembic()
         head = ScriptDirectory.from_config(config).get_current_head()
         with record.engine.connect() as connection:
             if MigrationContext.configure(connection).get_current_revision() == head:

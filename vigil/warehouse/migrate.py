@@ -35,6 +35,31 @@ def migrate(warehouse: Warehouse) -> list[str]:
     server.command(f"CREATE DATABASE IF NOT EXISTS {_identifier(warehouse.database)}")
     server.close()
     warehouse.command(_TRACKING)
+    done = []
+    for version, name, sql in _remaining(warehouse):
+        for statement in statements(sql):
+            warehouse.command(statement)
+        checksum = _checksum(sql)
+        warehouse.insert("schema_migrations", ["version", "name", "checksum"], [[version], [name], [checksum]])
+        done.append(f"{version:04d}_{name}")
+    return done
+
+
+def pending(warehouse: Warehouse) -> list[str]:
+    """Names of the migrations that the database lacks; changes nothing. Raises IntegrityError as `migrate` does."""
+    server = warehouse.without_database()
+    try:
+        tracked = server.query(
+            "SELECT count() FROM system.tables WHERE database = {database:String} AND name = 'schema_migrations'",
+            {"database": warehouse.database},
+        )
+    finally:
+        server.close()
+    remaining = migrations() if tracked == [(0,)] else _remaining(warehouse)
+    return [f"{version:04d}_{name}" for version, name, _ in remaining]
+
+
+def _remaining(warehouse: Warehouse) -> list[tuple[int, str, str]]:
     applied = dict(
         warehouse.query("SELECT version, argMax(checksum, applied_at) FROM schema_migrations GROUP BY version")
     )
@@ -43,20 +68,16 @@ def migrate(warehouse: Warehouse) -> list[str]:
         raise IntegrityError(
             f"the ClickHouse schema has migration {max(newer)}, which this version of vigil does not know; upgrade vigil"
         )
-    done = []
     for version, name, sql in known:
-        checksum = hashlib.sha256(sql.encode()).hexdigest()
-        if version in applied:
-            if applied[version] != checksum:
-                raise IntegrityError(
-                    f"migration {version:04d}_{name} was changed after it was applied to {warehouse.database}; restore the file or use another database"
-                )
-            continue
-        for statement in statements(sql):
-            warehouse.command(statement)
-        warehouse.insert("schema_migrations", ["version", "name", "checksum"], [[version], [name], [checksum]])
-        done.append(f"{version:04d}_{name}")
-    return done
+        if version in applied and applied[version] != _checksum(sql):
+            raise IntegrityError(
+                f"migration {version:04d}_{name} was changed after it was applied to {warehouse.database}; restore the file or use another database"
+            )
+    return [migration for migration in known if migration[0] not in applied]
+
+
+def _checksum(sql: str) -> str:
+    return hashlib.sha256(sql.encode()).hexdigest()
 
 
 def statements(sql: str) -> list[str]:
