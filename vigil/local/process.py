@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -17,13 +18,14 @@ from vigil.errors import DependencyError, WorkspaceError
 class ChildProcess:
     """One child whose output goes to a log file. It receives SIGTERM (or SIGKILL) when this process ends.
 
-    Start from the main thread: the death signal follows the thread that started the child.
+    Start it from a thread that outlives it, such as the main thread: Linux sends the death signal when that thread ends.
     """
 
     def __init__(self, name: str, log_file: Path) -> None:
         self.name = name
         self.log_file = log_file
         self._process: subprocess.Popen[bytes] | None = None
+        self._stop_requested = False
 
     def start(
         self,
@@ -42,6 +44,7 @@ class ChildProcess:
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
             with self.log_file.open("ab") as log:
+                self._stop_requested = False
                 self._process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
@@ -67,8 +70,13 @@ class ChildProcess:
         """The exit status, None while it runs."""
         return self._process.poll() if self._process else None
 
-    def wait_until(self, ready: Callable[[], bool], *, timeout_s: float) -> None:
-        """Wait until `ready()`. Raises DependencyError with the log's end when the child dies or time runs out."""
+    def wait_until(
+        self, ready: Callable[[], bool], *, timeout_s: float, interrupted: threading.Event | None = None
+    ) -> None:
+        """Wait until `ready()`. Raises DependencyError with the log's end when the child dies or time runs out.
+
+        Raises it as well as soon as `interrupted` is set.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             # The child first: `ready` may be answered by a stranger on the same port.
@@ -79,6 +87,8 @@ class ChildProcess:
                 )
             if ready():
                 return
+            if interrupted is not None and interrupted.is_set():
+                raise DependencyError(f"{self.name} was told to stop while it started")
             if time.monotonic() > deadline:
                 raise DependencyError(
                     f"{self.name} was not ready after {timeout_s:.0f} s; the end of {self.log_file}:\n{self.log_tail()}"
@@ -92,12 +102,18 @@ class ChildProcess:
         except OSError:
             return "(no log)"
 
+    def request_stop(self) -> None:
+        """SIGTERM, without waiting. Once only: many servers take a second one as `at once, unclean`."""
+        if self._process is not None and self._process.poll() is None and not self._stop_requested:
+            self._stop_requested = True
+            self._process.terminate()
+
     def stop(self, *, timeout_s: float = 20.0) -> int | None:
         """SIGTERM, then SIGKILL after `timeout_s`; returns the exit status. Safe to call twice."""
         if self._process is None:
             return None
         if self._process.poll() is None:
-            self._process.terminate()
+            self.request_stop()
             try:
                 self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:
