@@ -51,16 +51,17 @@ CREATE TABLE IF NOT EXISTS events
     -- The text itself is not stored here: ClickHouse computes the fingerprints at insert and forgets it.
     last_user_text String EPHEMERAL '',
     has_content Bool DEFAULT last_user_text != '',
-    text_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(replaceRegexpAll(lowerUTF8(last_user_text), '\\s+', ' '))),
-    -- The text with what varies inside a template (numbers, quotations, addresses) taken out, forgotten as well.
-    template_text String EPHEMERAL replaceRegexpAll(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '#'), '[^\\pL#]+', ' '),
-    template_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(template_text)),
+    text_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(splitByWhitespace(lowerUTF8(last_user_text)))),
+    -- The words of the text with what varies inside a template (numbers, quotations, addresses) replaced by a mark.
+    template_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(splitByNonAlpha(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '¤')))),
     -- Near duplicates share a band with the probability of their resemblance: the least and the greatest hash of their
-    -- 3-word shingles (Broder 1997); of 4-letter shingles where a script writes no spaces.
-    template_bands Array(UInt64) DEFAULT multiIf(
-        lengthUTF8(template_text) < 20, [],
-        (countSubstrings(template_text, ' ') + 1) * 16 < lengthUTF8(template_text), arrayDistinct([ngramMinHashUTF8(template_text, 4, 1).1, ngramMinHashUTF8(template_text, 4, 1).2]),
-        arrayDistinct(arrayFilter(band -> band != 0, [wordShingleMinHashUTF8(template_text, 3, 1).1, wordShingleMinHashUTF8(template_text, 3, 1).2]))),
+    -- 3-word shingles (Broder 1997), of 4-letter shingles where a script writes no spaces. The unused one of the two
+    -- hashes gets an empty text: defaults are computed without short cuts.
+    is_unspaced Bool EPHEMERAL (countSubstrings(last_user_text, ' ') + 1) * 16 < lengthUTF8(last_user_text),
+    template_bands Array(UInt64) DEFAULT if(lengthUTF8(last_user_text) < 20, [], arrayMap(
+        (words, letters) -> arrayDistinct(arrayFilter(band -> band != 0, if(is_unspaced, [letters.1, letters.2], [words.1, words.2]))),
+        [wordShingleMinHashCaseInsensitiveUTF8(if(is_unspaced, '', last_user_text), 3, 1)],
+        [ngramMinHashCaseInsensitiveUTF8(if(is_unspaced, last_user_text, ''), 4, 1)])[1]),
     INDEX event_id_filter event_id TYPE bloom_filter GRANULARITY 4,
     INDEX account_filter account_id TYPE bloom_filter GRANULARITY 4
 )
