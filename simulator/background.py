@@ -24,11 +24,21 @@ Load = Callable[[Account, float], float]
 
 
 class Background:
-    """The ordinary calls of `accounts`. `label` names its random streams; memory is that of an hour's calls."""
+    """The ordinary calls of `accounts`. `label` names its random streams; memory is that of an hour's calls.
+
+    Streams are numbered by hours and days since `epoch`, so that the same simulation a week later is the same traffic.
+    """
 
     def __init__(
-        self, accounts: Sequence[Account], composer: Composer, renderer: Renderer, seed: int, label: str
+        self,
+        accounts: Sequence[Account],
+        composer: Composer,
+        renderer: Renderer,
+        seed: int,
+        label: str,
+        epoch: datetime,
     ) -> None:
+        self._epoch_hour = int(epoch.timestamp() // _HOUR)
         self._accounts = list(accounts)
         self._composer = composer
         self._renderer = renderer
@@ -50,7 +60,7 @@ class Background:
         serial = itertools.count()
         # One hour earlier, so that sessions are under way at the start.
         for hour in range(int(first // _HOUR) - 1, int(-(-last // _HOUR))):
-            dice = Dice(generator(self._seed, self._label, "hour", hour))
+            dice = Dice(generator(self._seed, self._label, "hour", _unsigned(hour - self._epoch_hour)))
             for call in self._sessions(hour, dice, load):
                 heapq.heappush(waiting, (call.at, next(serial), call))
             due = []
@@ -64,8 +74,8 @@ class Background:
 
     def _rates(self, hour: int, load: Load | None) -> NDArray[np.float64]:
         start = hour * _HOUR
-        day = int(hour // 24)
-        factors = day_factors(self._habits, generator(self._seed, self._label, "day", day))
+        day = hour // 24 - self._epoch_hour // 24
+        factors = day_factors(self._habits, generator(self._seed, self._label, "day", _unsigned(day)))
         local = hour + self._zone
         # Day 0 of the epoch was a Thursday.
         weekend = ((local // 24 + 3) % 7 >= 5).astype(np.intp)
@@ -127,3 +137,8 @@ def session(account: Account, at: float, composer: Composer, dice: Dice, turns: 
             reading = 15.0
         yield call
         at += 4.0 + reading * 0.5 + dice.lognormal(25.0, 0.9)
+
+
+def _unsigned(number: int) -> int:
+    """Seeds are not negative, but the hour before the first one is looked at as well."""
+    return 2 * number if number >= 0 else -2 * number - 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import sys
 from collections.abc import Iterable
@@ -121,6 +122,32 @@ def list_scenarios(settings: Settings, as_json: bool) -> None:
         for label, text in described.items():
             click.echo(click.wrap_text(f"{label}: {text}" if label != "summary" else text, 110, "  ", "    "))
         click.echo()
+
+
+@simulate.command("compare")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path("../shared/data"),
+    show_default=True,
+    help="Folder with prompts.parquet.",
+)
+@click.option("--seed", default=1, show_default=True)
+@click.option("--texts", default=8_000, show_default=True, help="Simulated prompts to describe.")
+@common
+def compare(data: Path, seed: int, texts: int, settings: Settings, as_json: bool) -> None:
+    """Compare simulated prompts with real ones: duplicates, templates, lengths, vocabulary."""
+    from simulator.realism import comparison, describe, prompts, real_prompts
+
+    start = settings.make_clock().now().replace(minute=0, second=0, microsecond=0) - timedelta(days=7)
+    simulation = plan_simulation([], seed=seed, start=start, duration=timedelta(days=7))
+    simulated = prompts(itertools.islice(simulation.events(), 2 * texts))[:texts]
+    columns = [("simulated", describe(simulated))]
+    columns += [(source, describe(real)) for source, real in real_prompts(data).items()]
+    if as_json:
+        print_json(dict(columns))
+    else:
+        print_table("Prompts, simulated and real", ("statistic", *(name for name, _ in columns)), comparison(columns))
 
 
 def _produce(simulation: Simulation, settings: Settings, topic: str) -> int:

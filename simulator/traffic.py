@@ -41,14 +41,10 @@ class Simulation:
         renderer = Renderer(self.world.composer, newest=_NEWEST)
         load = self._load()
         streams: list[Iterator[tuple[float, Event]]] = [
-            Background(self.world.accounts, self.world.composer, renderer, self.world.seed, "background").events(
-                first, last, load
-            )
+            self._background(self.world.accounts, "background", renderer).events(first, last, load)
         ]
         for label, act in self._acts:
-            streams.append(
-                Background(act.accounts, self.world.composer, renderer, self.world.seed, label).events(first, last)
-            )
+            streams.append(self._background(act.accounts, label, renderer).events(first, last))
             streams.append(self._planned(label, act, renderer, first, last))
         reshapes = [act.reshape for _, act in self._acts if act.reshape is not None]
         for moment, event in heapq.merge(*streams, key=itemgetter(0)):
@@ -58,6 +54,9 @@ class Simulation:
                     arrived = reshape(moment, arrived)
             if arrived is not None:
                 yield arrived
+
+    def _background(self, accounts: Sequence[Account], label: str, renderer: Renderer) -> Background:
+        return Background(accounts, self.world.composer, renderer, self.world.seed, label, self.truth.start)
 
     def _planned(
         self, label: str, act: Act, renderer: Renderer, first: datetime, last: datetime

@@ -11,7 +11,7 @@ from simulator.text.words import Names
 
 def prose(grammar: Grammar, slots: Slots, names: Names, dice: Dice) -> str:
     """A few paragraphs of statements; lengths are heavy-tailed."""
-    sentences = min(90, max(3, int(dice.lognormal(8, 0.8))))
+    sentences = min(160, max(3, int(dice.lognormal(9, 0.95))))
     parts = []
     for number in range(sentences):
         parts.append(grammar.expand("statement", slots, dice))

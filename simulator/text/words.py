@@ -18,7 +18,7 @@ def word(dice: Dice, syllables: int) -> str:
 class Names:
     """Pools of invented names, drawn Zipf-like: a few are everywhere, most are rare."""
 
-    def __init__(self, seed: int, size: int = 4000) -> None:
+    def __init__(self, seed: int, size: int = 6000) -> None:
         dice = Dice.of(seed, "names")
         self.people = tuple(word(dice, dice.whole(1, 3)).capitalize() for _ in range(size))
         self.places = tuple(word(dice, dice.whole(1, 2)).capitalize() + dice.pick(_PLACE_ENDS) for _ in range(size))

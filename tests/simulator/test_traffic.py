@@ -60,6 +60,24 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
     assert as_bytes(small(*SCENARIOS, hours=4)) == as_bytes(small(*SCENARIOS, hours=4))
 
 
+def test_a_week_later_the_traffic_is_the_same() -> None:
+    def shifted(weeks: int) -> list[tuple[object, object, object]]:
+        start = START + timedelta(weeks=weeks)
+        simulation = simulate(
+            ["template_campaign"], seed=3, start=start, duration=timedelta(hours=2), quiet=timedelta(hours=1)
+        )
+        return [
+            (
+                event["event_id"],
+                event.get("input"),
+                datetime.fromisoformat(event["event_time"]) - timedelta(weeks=weeks),
+            )
+            for event in simulation.events()
+        ]
+
+    assert shifted(0) == shifted(5)
+
+
 def test_events_can_be_read_twice() -> None:
     simulation = small("template_campaign", hours=2.5)
     assert as_bytes(simulation) == as_bytes(simulation)
