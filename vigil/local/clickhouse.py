@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from vigil.errors import DependencyError
+from vigil.errors import DependencyError, WorkspaceError
 from vigil.local.child import EMBEDDED_CLICKHOUSE, chdb_library
 from vigil.local.process import ChildProcess, free_port, port_is_open, require_free_port
-from vigil.local.workspace import unusable
+from vigil.local.workspace import lock_within, unusable
 from vigil.warehouse import Warehouse
 
 # Small-host limits, and no system log tables: they have been seen to grow to a hundred times the data.
@@ -44,6 +44,8 @@ _CONFIG = """<clickhouse>
   <users><vigil><password>{password}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></vigil></users>
 </clickhouse>
 """
+
+_PREDECESSOR_S = 20.0
 
 
 class EmbeddedClickHouse:
@@ -86,6 +88,7 @@ class EmbeddedClickHouse:
                 password_file.touch(mode=0o600)
                 password_file.write_text(secrets.token_urlsafe(24))
             self._password = password_file.read_text().strip()
+            self._await_predecessor()
             self._port = self._port or free_port()
             require_free_port(self._port, "ClickHouse")
             config = self._folder / "config.xml"
@@ -114,6 +117,20 @@ class EmbeddedClickHouse:
     def stop(self) -> None:
         """Stop it gracefully."""
         self.process.stop()
+
+    def _await_predecessor(self) -> None:
+        """Wait until no other server has this folder: that of a killed supervisor needs a moment to close its files."""
+        try:
+            stream = (self._folder / "data" / "status").open("r+b")
+        except FileNotFoundError:
+            return
+        with stream:
+            if not lock_within(stream.fileno(), _PREDECESSOR_S):
+                first_line = stream.readline().decode(errors="replace").strip()
+                raise WorkspaceError(
+                    f"another ClickHouse server ({first_line}) still uses {self._folder} after {_PREDECESSOR_S:.0f} s;"
+                    " end it and try again"
+                )
 
 
 def _server_program() -> list[str]:

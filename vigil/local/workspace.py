@@ -22,7 +22,8 @@ class Workspace:
 
     Two locks, which the kernel releases however their holders end:
     `lock` belongs to the supervisor, `children.lock` to its children, who inherit it. So after the supervisor was
-    killed, the next one knows whether a server of its predecessor is still closing its files.
+    killed, the next one knows whether a child of its predecessor still runs. (ClickHouse closes what it inherits; its
+    own lock serves in its place, see clickhouse.py.)
     """
 
     def __init__(self, folder: Path) -> None:
@@ -63,7 +64,7 @@ class Workspace:
         """
         with _opened(self.folder / "lock") as lock, _opened(self.folder / "children.lock") as children:
             # `holder()` takes the lock for a moment to ask whose it is.
-            if not _lock_within(lock, 1.0):
+            if not lock_within(lock, 1.0):
                 pid = _read_pid(lock)
                 raise WorkspaceError(
                     f"the workspace {self.folder} is in use by process {pid or '(starting)'};"
@@ -71,9 +72,9 @@ class Workspace:
                 )
             os.ftruncate(lock, 0)
             os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-            if not _lock_within(children, 0):
+            if not lock_within(children, 0):
                 say("waiting for the servers of an earlier, killed start to end")
-                if not _lock_within(children, patience_s):
+                if not lock_within(children, patience_s):
                     raise WorkspaceError(
                         f"servers of an earlier start in {self.folder} still run after {patience_s:.0f} s; end them"
                         f" (`fuser {self.folder / 'children.lock'}` lists them) and try again"
@@ -101,7 +102,7 @@ class Workspace:
         """Wait until neither a service nor a child of one holds the workspace; False when time runs out first."""
         with _opened(self.folder / "lock") as lock, _opened(self.folder / "children.lock") as children:
             deadline = time.monotonic() + timeout_s
-            return _lock_within(lock, timeout_s) and _lock_within(children, max(0.0, deadline - time.monotonic()))
+            return lock_within(lock, timeout_s) and lock_within(children, max(0.0, deadline - time.monotonic()))
 
 
 def write_private(target: Path, data: bytes) -> None:
@@ -122,19 +123,8 @@ def unusable(folder: Path, error: OSError) -> WorkspaceError:
     )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise unusable(path.parent, error) from error
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _lock_within(descriptor: int, seconds: float) -> bool:
+def lock_within(descriptor: int, seconds: float) -> bool:
+    """Take the exclusive `flock` of an open file, waiting for it; False when time runs out first."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -145,6 +135,18 @@ def _lock_within(descriptor: int, seconds: float) -> bool:
             time.sleep(0.05)
         else:
             return True
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise unusable(path.parent, error) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _read_pid(descriptor: int) -> int | None:
