@@ -15,6 +15,11 @@ INGEST_LAG_ROWS = Gauge(
 RANGE_GAPS = Counter(
     "vigil_ingest_range_gaps_total", "Ranges that did not start where the last one ended: must stay 0", ["topic"]
 )
+PARTITIONS_STOPPED = Gauge(
+    "vigil_ingest_partition_stopped",
+    "1 when a partition is not read on because of too many bad events",
+    ["topic", "partition"],
+)
 INSERT_SECONDS = Histogram("vigil_ingest_insert_seconds", "Time of one insert, failures included", ["table", "outcome"])
 BATCH_ROWS = Histogram(
     "vigil_ingest_batch_rows", "Rows in one batch", buckets=(1, 10, 100, 1_000, 5_000, 10_000, 20_000)
@@ -28,6 +33,11 @@ DELIVERY_SECONDS = Histogram(
 )
 OUTBOX_PENDING = Gauge("vigil_enforcement_outbox_pending_rows", "Outbox rows not yet delivered")
 JOB_SECONDS = Histogram("vigil_job_run_seconds", "Time of one job run", ["job", "outcome"])
+JOBS_SKIPPED = Counter(
+    "vigil_job_skipped_total",
+    "Turns of a job that did not run as planned: not_leading, already_run, overrun, missed, late",
+    ["job", "why"],
+)
 JOB_LAST_SUCCESS = Gauge("vigil_job_last_success_timestamp_seconds", "Unix time of the last successful run", ["job"])
 
 

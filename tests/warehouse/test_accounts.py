@@ -25,6 +25,27 @@ def test_later_hours_are_not_seen_and_a_missing_organisation_does_not_hide_a_kno
     assert facts["ghost"] == AccountFacts(account_id="ghost")
 
 
+def test_active_accounts_are_those_of_the_tenant_in_the_thirty_days_before(warehouse: Warehouse) -> None:
+    for account, at in (("a", NOON), ("a", NOON - timedelta(hours=2)), ("b", NOON), ("old", NOON - timedelta(days=32))):
+        call(warehouse, account, at, "o1")
+    call(warehouse, "later", NOON + timedelta(hours=2), "o1")
+    directory = WarehouseAccounts(warehouse)
+    assert directory.count_active("acme", NOON + timedelta(hours=1)) == 2
+    assert directory.count_active("other", NOON) == 0
+    assert StaticAccounts({("acme", "a"): AccountFacts(account_id="a")}).count_active("acme", NOON) == 1
+
+
+def test_what_is_later_within_the_same_hour_is_not_seen(warehouse: Warehouse) -> None:
+    call(warehouse, "a", NOON - timedelta(minutes=1), "o1")
+    call(warehouse, "a", NOON + timedelta(minutes=5), "o2")
+    call(warehouse, "a", NOON + timedelta(minutes=15), "o3")
+    facts = WarehouseAccounts(warehouse).lookup("acme", ["a"], NOON + timedelta(minutes=15))["a"]
+    assert (facts.org_id, facts.calls, facts.last_seen) == ("o2", 2, NOON + timedelta(minutes=5))
+    call(warehouse, "b", NOON + timedelta(minutes=20), "o1")
+    assert WarehouseAccounts(warehouse).count_active("acme", NOON + timedelta(minutes=20)) == 1
+    assert WarehouseAccounts(warehouse).count_active("acme", NOON + timedelta(minutes=21)) == 2
+
+
 def test_the_static_directory_answers_for_unknown_accounts_too() -> None:
     known = AccountFacts(account_id="a", org_id="o")
     directory = StaticAccounts({("acme", "a"): known})

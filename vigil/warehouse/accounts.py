@@ -30,13 +30,14 @@ class AccountDirectory(Protocol):
         """Facts by account id as of `at`: nothing later is read. An account never seen has empty facts."""
         ...
 
+    def count_active(self, tenant_id: str, at: datetime) -> int:
+        """Accounts of the tenant seen in the 30 days before `at`."""
+        ...
+
 
 class WarehouseAccounts:
-    """Accounts as the telemetry shows them.
-
-    The hours are whole ones: `at` within an hour sees the hours before it and, of its own hour, what had arrived
-    when asked, which in production and in replay is what had happened by then.
-    """
+    """Accounts as the telemetry shows them: whole hours from the aggregate, the begun hour from the events themselves,
+    so that nothing later than `at` is seen even where history is stored ahead of the clock."""
 
     def __init__(self, warehouse: Warehouse) -> None:
         self._warehouse = warehouse
@@ -49,9 +50,18 @@ class WarehouseAccounts:
             """
             SELECT account_id, max(org_id), min(first_seen), max(last_seen),
                    sum(calls), sum(refusals), sum(cost_usd)
-            FROM account_hours
-            WHERE tenant_id = {tenant:String} AND hour >= {start:DateTime64(6, 'UTC')}
-              AND hour <= {at:DateTime64(6, 'UTC')} AND account_id IN {accounts:Array(String)}
+            FROM
+            (
+                SELECT account_id, org_id, first_seen, last_seen, calls, refusals, cost_usd
+                FROM account_hours
+                WHERE tenant_id = {tenant:String} AND hour >= {start:DateTime64(6, 'UTC')}
+                  AND hour < toStartOfHour({at:DateTime64(6, 'UTC')}) AND account_id IN {accounts:Array(String)}
+                UNION ALL
+                SELECT account_id, org_id, event_time, event_time, 1, toUInt64(ifNull(refused, false)), ifNull(cost_usd, 0.)
+                FROM events
+                WHERE tenant_id = {tenant:String} AND event_time >= toStartOfHour({at:DateTime64(6, 'UTC')})
+                  AND event_time < {at:DateTime64(6, 'UTC')} AND account_id IN {accounts:Array(String)}
+            )
             GROUP BY account_id
             """,
             {"tenant": tenant_id, "start": at - timedelta(days=30), "at": at, "accounts": wanted},
@@ -70,6 +80,24 @@ class WarehouseAccounts:
         }
         return {account: found.get(account, AccountFacts(account_id=account)) for account in wanted}
 
+    def count_active(self, tenant_id: str, at: datetime) -> int:
+        [[count]] = self._warehouse.query(
+            """
+            SELECT uniqExact(account_id) FROM
+            (
+                SELECT account_id FROM account_hours
+                WHERE tenant_id = {tenant:String} AND hour >= {start:DateTime64(6, 'UTC')}
+                  AND hour < toStartOfHour({at:DateTime64(6, 'UTC')})
+                UNION ALL
+                SELECT account_id FROM events
+                WHERE tenant_id = {tenant:String} AND event_time >= toStartOfHour({at:DateTime64(6, 'UTC')})
+                  AND event_time < {at:DateTime64(6, 'UTC')}
+            )
+            """,
+            {"tenant": tenant_id, "start": at - timedelta(days=30), "at": at},
+        )
+        return int(count)
+
 
 class StaticAccounts:
     """Accounts given beforehand, for back-tests and tests."""
@@ -81,3 +109,6 @@ class StaticAccounts:
         return {
             account: self._facts.get((tenant_id, account), AccountFacts(account_id=account)) for account in account_ids
         }
+
+    def count_active(self, tenant_id: str, at: datetime) -> int:
+        return sum(1 for tenant, _ in self._facts if tenant == tenant_id)
