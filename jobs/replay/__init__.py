@@ -1,0 +1,1 @@
+"""`vigil replay`: the whole product over files of events, in event time."""
