@@ -85,8 +85,6 @@ def event_columns(accepted: Sequence[Accepted]) -> Columns:
     add("kafka_offset", [origin.kafka_offset for origin in origins], True)
     texts = [event.last_user_text() for event in events]
     add("last_user_text", texts, any(texts))
-    # The default speaks of the user's text only; an event may carry nothing but an answer.
-    add("has_content", [_has_content(event) for event in events], True)
     return names, data
 
 

@@ -24,6 +24,13 @@ INSERT_SECONDS = Histogram("vigil_ingest_insert_seconds", "Time of one insert, f
 BATCH_ROWS = Histogram(
     "vigil_ingest_batch_rows", "Rows in one batch", buckets=(1, 10, 100, 1_000, 5_000, 10_000, 20_000)
 )
+TEXTS_EMBEDDED = Counter("vigil_embed_texts_total", "Distinct texts given a vector", ["encoder"])
+EMBED_BATCH_SECONDS = Histogram(
+    "vigil_embed_batch_seconds", "Time to read, embed and store one batch of texts, failures included", ["outcome"]
+)
+EMBED_LAG_SECONDS = Gauge(
+    "vigil_embed_lag_seconds", "Age of the oldest text of the batch stored last: grows when the worker falls behind"
+)
 DETECTOR_SECONDS = Histogram("vigil_detector_run_seconds", "Time of one detector run", ["detector", "outcome"])
 SIGNALS = Counter("vigil_detector_signals_total", "Signals raised", ["detector", "kind"])
 INCIDENTS_OPENED = Counter("vigil_incidents_opened_total", "Incidents opened", ["kind", "severity"])
