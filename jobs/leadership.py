@@ -1,0 +1,90 @@
+"""One active scheduler at a time, by a lease in the record.
+
+The lease is renewed well before it ends. Its fencing number grows with each change of holder, and every job run is
+started in a transaction that checks it: a scheduler that was cut off and comes back starts nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import Connection, insert, select, update
+
+from vigil.clock import Clock
+from vigil.record import Record
+from vigil.record.schema import leases
+
+ROLE = "jobs"
+LEASE_REAL_S = 15.0
+RENEW_REAL_S = 5.0
+
+
+def span_of_real_seconds(clock: Clock, seconds: float) -> timedelta:
+    """How far `clock` advances in so many real seconds. A simulated clock stands still: ValueError."""
+    real = clock.real_seconds(timedelta(hours=1))
+    if real <= 0:
+        raise ValueError("a clock that stands still cannot time a scheduler")
+    return timedelta(hours=1) * (seconds / real)
+
+
+class Leadership:
+    """This process's claim to be the active scheduler."""
+
+    def __init__(self, record: Record, clock: Clock, holder: str | None = None) -> None:
+        self._record = record
+        self._clock = clock
+        self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.fence: int | None = None
+        """The fencing number while this process leads, else None."""
+
+    def campaign(self) -> bool:
+        """Take or renew the lease; whether this process leads now. Raises RecordUnavailable."""
+        now = self._clock.now()
+        until = now + span_of_real_seconds(self._clock, LEASE_REAL_S)
+        with self._record.write() as connection:
+            lease = connection.execute(select(leases).where(leases.c.role == ROLE)).one_or_none()
+            if lease is None:
+                self.fence = 1
+                connection.execute(insert(leases).values(role=ROLE, holder=self.holder, fence=1, until=until))
+            elif lease.holder == self.holder or lease.until <= now:
+                # A holder whose lease ran out has led until nobody else did: its number grows as well.
+                renewed = lease.holder == self.holder and lease.until > now
+                self.fence = lease.fence if renewed else lease.fence + 1
+                connection.execute(
+                    update(leases)
+                    .where(leases.c.role == ROLE)
+                    .values(holder=self.holder, fence=self.fence, until=until)
+                )
+            else:
+                self.fence = None
+        return self.fence is not None
+
+    def holds(self, connection: Connection) -> bool:
+        """Whether this process still leads, as the record says in this transaction."""
+        if self.fence is None:
+            return False
+        lease = connection.execute(select(leases).where(leases.c.role == ROLE)).one_or_none()
+        return (
+            lease is not None
+            and lease.holder == self.holder
+            and lease.fence == self.fence
+            and lease.until > self._clock.now()
+        )
+
+    def resign(self) -> None:
+        """Give the lease back, so that another process need not wait for its end."""
+        if self.fence is None:
+            return
+        with self._record.write() as connection:
+            if self.holds(connection):
+                connection.execute(update(leases).where(leases.c.role == ROLE).values(until=self._clock.now()))
+        self.fence = None
+
+    def current_holder(self) -> str | None:
+        """Who leads now, None when nobody does."""
+        with self._record.read() as connection:
+            lease = connection.execute(select(leases).where(leases.c.role == ROLE)).one_or_none()
+        return lease.holder if lease is not None and lease.until > self._clock.now() else None
