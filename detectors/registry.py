@@ -33,9 +33,14 @@ def all_detectors(budget: Budget | None = None) -> tuple[Detector, ...]:
     return tuple(_CLASSES[name](budget) for name in sorted(_CLASSES))
 
 
+_FAMILIES = ("accounts", "coordination", "telemetry")
+"""Folders with detectors; the others below `detectors` are what they work with."""
+
+
 @cache
 def _import_families() -> None:
-    """Import every module of every family (a folder below `detectors`), so that their decorators run."""
-    for module in pkgutil.walk_packages(detectors.__path__, prefix="detectors."):
-        if module.name.count(".") > 1:
-            importlib.import_module(module.name)
+    """Import every module of every family, so that their decorators run."""
+    for family in _FAMILIES:
+        package = importlib.import_module(f"{detectors.__name__}.{family}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
