@@ -30,6 +30,12 @@ class Simulation:
         self._acts = acts
         self._scale = scale
 
+    def accounts(self) -> Iterator[Account]:
+        """Everybody who calls: the world's accounts and those that scenarios bring."""
+        yield from self.world.accounts
+        for _, act in self._acts:
+            yield from act.accounts
+
     def events(self, since: datetime | None = None, until: datetime | None = None) -> Iterator[Event]:
         """Canonical events in time order; memory stays that of an hour's calls.
 
@@ -91,11 +97,13 @@ def simulate(
     duration: timedelta,
     scale: str = "small",
     quiet: timedelta | None = None,
+    calm: timedelta = timedelta(0),
 ) -> Simulation:
     """Plan a simulation. The same arguments give the same events, byte for byte.
 
     `scenarios` are names as `vigil simulate list` shows them; a name given twice plays two instances. Attacks start
-    after `quiet` (default: two thirds of the duration), so that detectors have a past to compare with. Raises
+    after `quiet` (default: two thirds of the duration), so that detectors have a past to compare with, and are over
+    `calm` before the end. Raises
     UsageError for an unknown name or scale, or a period that is too short.
     """
     if start.tzinfo is None:
@@ -113,7 +121,7 @@ def simulate(
         stage = Stage(
             world=world,
             start=start,
-            end=end,
+            end=end - calm,
             quiet_until=start + (duration * 2 / 3 if quiet is None else quiet),
             dice=Dice.of(seed, label),
             name=name,

@@ -28,7 +28,7 @@ Reshape = Callable[[float, Event], Event | None]
 
 
 class Stage(msgspec.Struct, frozen=True):
-    """Where and when a scenario plays: the world, the simulated period, and the part of it that may be disturbed."""
+    """Where and when a scenario plays: the world, the simulated period, and from when on it may be disturbed."""
 
     world: World
     start: datetime
