@@ -16,6 +16,8 @@ def configure(level: str = "info", *, json_lines: bool | None = None) -> None:
     logging.basicConfig(
         level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s %(levelname)s %(message)s"
     )
+    # Each failed call logs a traceback there, and is raised as well: the error that vigil makes of it says more.
+    logging.getLogger("clickhouse_driver").setLevel(logging.CRITICAL)
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer() if json_lines else structlog.dev.ConsoleRenderer()
     )

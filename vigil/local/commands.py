@@ -15,16 +15,20 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--detach", is_flag=True, help="Return once everything runs; `vigil down` ends it.")
+@click.option(
+    "--without",
+    multiple=True,
+    type=click.Choice(["ingest", "jobs", "dashboard"]),
+    help="Leave this process out; may be repeated.",
+)
 @common
-def up(settings: Settings, as_json: bool, detach: bool) -> None:
+def up(settings: Settings, as_json: bool, detach: bool, without: tuple[str, ...]) -> None:
     """Start the whole service on this machine.
 
     Runs ClickHouse and a Kafka broker in the workspace (VIGIL_WORKSPACE), unless VIGIL_CLICKHOUSE__URL and
     VIGIL_KAFKA__BOOTSTRAP_SERVERS name others, brings the schemas up to date, creates the topics, and runs
     `vigil ingest`, `vigil jobs` and `vigil dashboard`. A process that dies is started again. Ctrl-C stops all.
     """
-    from vigil.local.run import run_in_foreground, start_detached
-    from vigil.local.service import Service
 
     # `common` reads this option itself; the processes get it as it was typed.
     config = click.get_current_context().params["config"]
@@ -33,17 +37,25 @@ def up(settings: Settings, as_json: bool, detach: bool) -> None:
         _print_addresses(settings, addresses, as_json=as_json, detached=detach)
 
     if detach:
+        from vigil.local.detached import start_detached
+
         arguments = [] if config is None else ["--config", str(config.absolute())]
+        for name in without:
+            arguments += ["--without", name]
         started(start_detached(settings, arguments))
     else:
-        run_in_foreground(Service(settings, config=config, say=_say), _say, started)
+        from vigil.local.run import run_in_foreground
+        from vigil.local.service import PROCESSES, Service
+
+        processes = [name for name in PROCESSES if name not in without]
+        run_in_foreground(Service(settings, processes=processes, config=config, say=_say), _say, started)
 
 
 @click.command()
 @common
 def down(settings: Settings, as_json: bool) -> None:
     """Stop the service of this workspace and wait until its last process has ended."""
-    from vigil.local.run import stop_from_outside
+    from vigil.local.detached import stop_from_outside
 
     stopped = stop_from_outside(settings, _say)
     if as_json:

@@ -20,7 +20,7 @@ from vigil.local.machine import memory_bytes
 from vigil.local.process import ChildProcess, free_port, require_free_port
 from vigil.local.restart import RestartPolicy
 from vigil.local.state import ServiceState, state_file, write_state
-from vigil.local.supervisor import Child, Supervisor
+from vigil.local.supervisor import STOP_BUDGET_S, Child, Supervisor
 from vigil.local.topics import create_topics
 from vigil.local.workspace import Workspace
 from vigil.log import get_logger
@@ -31,7 +31,6 @@ from vigil.warehouse import Warehouse, migrate
 PROCESSES = ("ingest", "jobs", "dashboard")
 """The `vigil` commands that `vigil up` runs, in the order of their start."""
 
-STOP_BUDGET_S = 25.0
 _LOOK_EVERY_S = 0.2
 _SHORTEN_EVERY_LOOKS = 300
 _CLICKHOUSE_MEMORY_BYTES = 4 * 2**30
@@ -162,7 +161,7 @@ class Service:
                     file.unlink(missing_ok=True)
 
     def _start_all(self, supervisor: Supervisor, keep_open: int) -> None:
-        dashboard_port = self._dashboard_port()
+        dashboard_port = self._free_ports()
         url = self._start_clickhouse(supervisor, keep_open)
         servers = self._start_broker(supervisor, keep_open)
         warehouse = Warehouse(url)
@@ -231,12 +230,16 @@ class Service:
             tier=2,
         )
 
-    def _dashboard_port(self) -> int | None:
+    def _free_ports(self) -> int | None:
+        """Look at the configured ports before anything starts; returns the dashboard's, None without a dashboard."""
+        local = self._settings.local
+        if self._settings.clickhouse.url is None and local.clickhouse_port:
+            require_free_port(local.clickhouse_port, "ClickHouse")
+        if self._settings.kafka.bootstrap_servers is None and local.kafka_port:
+            require_free_port(local.kafka_port, "the Kafka broker")
         if "dashboard" not in self._processes:
             return None
-        port = self._settings.dashboard.port
-        if port == 0:
-            return free_port()
+        port = self._settings.dashboard.port or free_port()
         require_free_port(port, "the dashboard")
         return port
 

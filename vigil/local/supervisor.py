@@ -16,6 +16,9 @@ from vigil.local.logs import shorten
 from vigil.local.process import ChildProcess
 from vigil.local.restart import RestartPolicy
 
+STOP_BUDGET_S = 25.0
+"""Seconds in which the whole service ends; `vigil ingest` and the servers finish what they do within it."""
+
 State = Literal["running", "restarting", "given up", "stopped"]
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager, suppress
 
 from kafka import KafkaAdminClient
 from kafka.admin import OffsetSpec
-from kafka.errors import TopicAlreadyExistsError
+from kafka.errors import CoordinatorNotAvailableError, TopicAlreadyExistsError
 from kafka.structs import TopicPartition
 
 from vigil.broker import broker_errors, client_options, require_reachable
@@ -54,7 +54,10 @@ def group_lag(settings: Settings, servers: str, names: Sequence[str]) -> dict[st
             return {}
         ends = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.LATEST), timeout_ms=_TIMEOUT_MS)
         starts = admin.list_partition_offsets(dict.fromkeys(partitions, OffsetSpec.EARLIEST), timeout_ms=_TIMEOUT_MS)
-        committed = admin.list_group_offsets({settings.kafka.group: partitions})[settings.kafka.group]
+        committed = {}
+        # A cluster that has never had a group makes its coordinator at the first question.
+        with suppress(CoordinatorNotAvailableError):
+            committed = admin.list_group_offsets({settings.kafka.group: partitions})[settings.kafka.group]
     lag = dict.fromkeys((partition.topic for partition in partitions), 0)
     for partition in partitions:
         position = committed[partition].offset if partition in committed else -1
