@@ -124,7 +124,7 @@ def simulate(
             end=end - calm,
             quiet_until=start + (duration * 2 / 3 if quiet is None else quiet),
             dice=Dice.of(seed, label),
-            name=name,
+            scenario=found,
             number=seen[name],
         )
         acts.append((label, found.play(stage)))

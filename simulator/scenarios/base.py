@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -18,7 +18,7 @@ import msgspec
 from simulator.background import Load
 from simulator.calls import Call, Event
 from simulator.dice import Dice
-from simulator.truth import Instance
+from simulator.truth import Instance, TrueSubject
 from simulator.world import Account, World
 from vigil.errors import UsageError
 from vigil.signal import IncidentKind
@@ -35,23 +35,50 @@ class Stage(msgspec.Struct, frozen=True):
     end: datetime
     quiet_until: datetime
     dice: Dice
-    name: str
+    scenario: Scenario
     number: int
 
-    def moment(self, length: timedelta) -> datetime:
-        """A random start such that `length` fits. Raises UsageError when the period is too short."""
+    def length(self, shortest: timedelta, longest: timedelta) -> timedelta:
+        """A random length between the two that fits into the period, if the shortest does."""
+        room = max(shortest, min(longest, self.end - self.quiet_until))
+        return timedelta(seconds=self.dice.between(shortest.total_seconds(), room.total_seconds()))
+
+    def moment(self, length: timedelta) -> float:
+        """A random start (epoch seconds) such that `length` fits. Raises UsageError when the period is too short."""
         room = self.end - self.quiet_until - length
         if room < timedelta(0):
             raise UsageError(
-                f"scenario {self.name} needs {length} after the quiet time, which ends at {self.quiet_until:%Y-%m-%d %H:%M}Z;"
+                f"scenario {self.scenario.name} needs {length} after the quiet time, which ends at {self.quiet_until:%Y-%m-%d %H:%M}Z;"
                 f" the simulation ends at {self.end:%Y-%m-%d %H:%M}Z: lengthen --duration or shorten --quiet"
             )
-        return self.quiet_until + timedelta(seconds=room.total_seconds() * self.dice.unit())
+        return self.quiet_until.timestamp() + room.total_seconds() * self.dice.unit()
 
-    @property
-    def instance_id(self) -> str:
-        """Name of this instance, unique in its simulation."""
-        return f"{self.name}-{self.number}"
+    def instance(
+        self,
+        tenant_id: str,
+        subjects: Sequence[TrueSubject],
+        start: float,
+        end: float,
+        summary: str,
+        *,
+        detectable_from: float | None = None,
+        kinds: Sequence[IncidentKind] | None = None,
+        facts: Mapping[str, str | int | float] | None = None,
+    ) -> Instance:
+        """The truth of this instance. Times in epoch seconds; `kinds` defaults to all of the scenario's."""
+        return Instance(
+            scenario=self.scenario.name,
+            instance_id=f"{self.scenario.name}-{self.number}",
+            tenant_id=tenant_id,
+            lookalike=self.scenario.lookalike,
+            kinds=self.scenario.kinds if kinds is None else tuple(kinds),
+            subjects=tuple(subjects),
+            start=at(start),
+            end=at(end),
+            detectable_from=None if detectable_from is None else at(detectable_from),
+            summary=summary,
+            facts=dict(facts or {}),
+        )
 
 
 class Act(msgspec.Struct, frozen=True, kw_only=True):

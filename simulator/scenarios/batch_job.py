@@ -9,7 +9,6 @@ import msgspec
 from simulator import habits
 from simulator.scenarios.base import Act, Stage, scenario
 from simulator.scenarios.planning import account_subjects
-from simulator.truth import Instance
 from vigil.signal import SubjectRole
 
 
@@ -42,17 +41,12 @@ def batch_job(stage: Stage) -> Act:
         for _ in range(dice.whole(4, 8))
     ]
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=True,
-            kinds=(),
-            subjects=account_subjects(accounts, SubjectRole.CONTEXT),
-            start=stage.start,
-            end=stage.end,
-            detectable_from=None,
-            summary=f"{len(accounts)} service accounts of {org.org_id} work through one template day and night",
+        instance=stage.instance(
+            tenant,
+            account_subjects(accounts, SubjectRole.CONTEXT),
+            stage.start.timestamp(),
+            stage.end.timestamp(),
+            f"{len(accounts)} service accounts of {org.org_id} work through one template day and night",
             facts={"accounts": len(accounts)},
         ),
         accounts=accounts,

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.habits import usual_per_hour
-from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import account_subjects, epoch, in_order, paced, planned_call, span
+from simulator.scenarios.base import Act, Stage, scenario
+from simulator.scenarios.planning import account_subjects, in_order, paced, planned_call, span
 from simulator.text.topics import TOPICS
-from simulator.truth import Instance
 from vigil.signal import IncidentKind
 
 _FRAMES = (
@@ -33,7 +32,7 @@ def bulk_account(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(minutes=dice.between(40, 56))
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     ordinary = [
         account
         for account in world.people(content=dice.chance(0.75))
@@ -57,20 +56,14 @@ def bulk_account(stage: Stage) -> Act:
         )
         for moment in paced(begin, length.total_seconds(), count, dice, jitter=2.0)
     )
-    first, last = span(calls)
     decisive = min(len(calls) - 1, max(40, int(8 * usual)))
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=account.tenant_id,
-            lookalike=False,
-            kinds=(IncidentKind.ACCOUNT_ANOMALY, IncidentKind.BULK_HARM),
-            subjects=account_subjects([account]),
-            start=at(first),
-            end=at(last),
-            detectable_from=at(calls[decisive].at),
-            summary=f"{account.account_id} makes {len(calls)} calls within the hour, usually {usual:.1f}",
+        instance=stage.instance(
+            account.tenant_id,
+            account_subjects([account]),
+            *span(calls),
+            f"{account.account_id} makes {len(calls)} calls within the hour, usually {usual:.1f}",
+            detectable_from=calls[decisive].at,
             facts={
                 "calls": len(calls),
                 "usual_per_hour": round(usual, 2),

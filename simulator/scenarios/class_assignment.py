@@ -7,10 +7,9 @@ from datetime import timedelta
 import msgspec
 
 from simulator import network
-from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import account_subjects, epoch, in_order, planned_call, span
+from simulator.scenarios.base import Act, Stage, scenario
+from simulator.scenarios.planning import account_subjects, in_order, planned_call, span
 from simulator.text.topics import BY_NAME
-from simulator.truth import Instance
 from vigil.signal import SubjectRole
 
 _FRAMES = (
@@ -36,7 +35,7 @@ def class_assignment(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(minutes=dice.between(45, 56))
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     tenant = dice.pick(world.tenants)
     school = msgspec.structs.replace(
         world.organisation(dice, tenant, office=True, content=True), office=network.campus(), country="US"
@@ -68,19 +67,12 @@ def class_assignment(stage: Stage) -> Act:
             calls.append(planned_call(world, student, moment, text, topic, dice))
             moment += dice.lognormal(150, 0.7)
     calls = in_order(calls)
-    first, last = span(calls)
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=True,
-            kinds=(),
-            subjects=account_subjects(students, SubjectRole.CONTEXT),
-            start=at(first),
-            end=at(last),
-            detectable_from=None,
-            summary=f"{len(students)} students of {school.org_id} paste one assignment from one campus",
+        instance=stage.instance(
+            tenant,
+            account_subjects(students, SubjectRole.CONTEXT),
+            *span(calls),
+            f"{len(students)} students of {school.org_id} paste one assignment from one campus",
             facts={"accounts": len(students), "calls": len(calls)},
         ),
         accounts=students,

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import account_subjects, epoch
-from simulator.truth import Instance
+from simulator.scenarios.planning import account_subjects
 from simulator.world import Account
 from vigil.signal import SubjectRole
 
@@ -24,7 +23,7 @@ def launch_day(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(hours=min(6.0, max(1.0, (stage.end - stage.quiet_until).total_seconds() / 3600)))
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     tenant = dice.pick(world.tenants)
     peak = dice.between(2.0, 4.0)
     seconds = length.total_seconds()
@@ -48,20 +47,15 @@ def launch_day(stage: Stage) -> Act:
         return 1.0 + (peak - 1.0) * part * fading
 
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=True,
-            kinds=(),
-            subjects=account_subjects(
+        instance=stage.instance(
+            tenant,
+            account_subjects(
                 [account for account in (*world.accounts, *newcomers) if account.tenant_id == tenant],
                 SubjectRole.CONTEXT,
             ),
-            start=at(begin),
-            end=at(begin + seconds),
-            detectable_from=None,
-            summary=f"the traffic of {tenant} rises to {peak:.1f} times and {count} accounts are new",
+            begin,
+            begin + seconds,
+            f"the traffic of {tenant} rises to {peak:.1f} times and {count} accounts are new",
             facts={"peak": round(peak, 2), "newcomers": count},
         ),
         accounts=newcomers,

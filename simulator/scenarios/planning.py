@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 
 from simulator.authors import Turn
 from simulator.calls import Call
@@ -82,8 +81,3 @@ def nth_time(calls: Sequence[Call], accounts_needed: int, calls_each: int) -> fl
             if ready == accounts_needed:
                 return call.at
     return calls[-1].at
-
-
-def epoch(moment: datetime) -> float:
-    """A time as epoch seconds."""
-    return moment.timestamp()

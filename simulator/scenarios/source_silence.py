@@ -7,9 +7,8 @@ from datetime import timedelta
 
 from simulator.calls import Event
 from simulator.habits import CYCLES, KINDS
-from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import epoch
-from simulator.truth import Instance, TrueSubject
+from simulator.scenarios.base import Act, Stage, scenario
+from simulator.truth import TrueSubject
 from vigil.signal import IncidentKind, SubjectRole, SubjectType
 
 
@@ -25,7 +24,7 @@ def source_silence(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(minutes=dice.between(15, 45))
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     until = begin + length.total_seconds()
     expected: Counter[str] = Counter()
     for account in world.accounts:
@@ -41,18 +40,14 @@ def source_silence(stage: Stage) -> Act:
 
     tenant = next(account.tenant_id for account in world.accounts if account.source == source)
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=False,
-            kinds=(IncidentKind.TELEMETRY_GAP,),
-            subjects=(TrueSubject(SubjectType.SOURCE, source, SubjectRole.AFFECTED),),
-            start=at(begin),
-            end=at(until),
+        instance=stage.instance(
+            tenant,
+            [TrueSubject(SubjectType.SOURCE, source, SubjectRole.AFFECTED)],
+            begin,
+            until,
+            f"{source} is silent for {length.total_seconds() / 60:.0f} minutes",
             # Ten missing calls: by chance that happens once in e^10 windows.
-            detectable_from=at(min(until, begin + 10 / per_second)),
-            summary=f"{source} is silent for {length.total_seconds() / 60:.0f} minutes",
+            detectable_from=min(until, begin + 10 / per_second),
             facts={"expected_per_hour": round(per_hour / 1000, 1)},
         ),
         reshape=reshape,

@@ -8,9 +8,8 @@ import msgspec
 
 from simulator import network
 from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import account_subjects, epoch, in_order, nth_time, paced, planned_call, span
+from simulator.scenarios.planning import account_subjects, in_order, nth_time, paced, planned_call, span
 from simulator.text.topics import TOPICS
-from simulator.truth import Instance
 from simulator.world import Account
 from vigil.signal import IncidentKind
 
@@ -66,7 +65,7 @@ def template_campaign(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(minutes=dice.between(45, 58))
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     tenant = dice.pick(world.tenants)
     members = _recruit(stage, tenant, begin)
     spam = dice.chance(0.4)
@@ -90,19 +89,13 @@ def template_campaign(stage: Stage) -> Act:
             text = world.composer.fill(" ".join([*said, dice.pick(questions)]), topic, dice, fixed)
             calls.append(planned_call(world, member, moment, text, topic, dice, refusal=0.02 if spam else 0.35))
     calls = in_order(calls)
-    first, last = span(calls)
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=False,
-            kinds=(IncidentKind.COORDINATED_RING, IncidentKind.JAILBREAK),
-            subjects=account_subjects(members),
-            start=at(first),
-            end=at(last),
-            detectable_from=at(nth_time(calls, 3, 2)),
-            summary=f"{len(members)} young accounts send {len(calls)} fillings of one {'review' if spam else 'role-play'} template",
+        instance=stage.instance(
+            tenant,
+            account_subjects(members),
+            *span(calls),
+            f"{len(members)} young accounts send {len(calls)} fillings of one {'review' if spam else 'role-play'} template",
+            detectable_from=nth_time(calls, 3, 2),
             facts={"accounts": len(members), "calls": len(calls), "faithful": round(faithful, 3)},
         ),
         accounts=members,

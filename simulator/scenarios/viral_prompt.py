@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from simulator.scenarios.base import Act, Stage, at, scenario
-from simulator.scenarios.planning import account_subjects, epoch, in_order, planned_call, span
+from simulator.scenarios.base import Act, Stage, scenario
+from simulator.scenarios.planning import account_subjects, in_order, planned_call, span
 from simulator.text.topics import TOPICS
-from simulator.truth import Instance
 from vigil.signal import SubjectRole
 
 _FRAMES = (
@@ -32,7 +31,7 @@ def viral_prompt(stage: Stage) -> Act:
     """
     dice, world = stage.dice, stage.world
     length = timedelta(minutes=56)
-    begin = epoch(stage.moment(length))
+    begin = stage.moment(length)
     tenant = max(world.tenants, key=lambda name: sum(account.tenant_id == name for account in world.people()))
     crowd = [account for account in world.people() if account.tenant_id == tenant]
     fans = dice.sample(crowd, dice.whole(100, 140))
@@ -48,19 +47,12 @@ def viral_prompt(stage: Stage) -> Act:
             again = min(moment + dice.lognormal(70, 0.6), begin + length.total_seconds())
             calls.append(planned_call(world, account, again, own, topic, dice))
     calls = in_order(calls)
-    first, last = span(calls)
     return Act(
-        instance=Instance(
-            scenario=stage.name,
-            instance_id=stage.instance_id,
-            tenant_id=tenant,
-            lookalike=True,
-            kinds=(),
-            subjects=account_subjects(fans, SubjectRole.CONTEXT),
-            start=at(first),
-            end=at(last),
-            detectable_from=None,
-            summary=f"{len(fans)} accounts of many organisations try the same harmless prompt",
+        instance=stage.instance(
+            tenant,
+            account_subjects(fans, SubjectRole.CONTEXT),
+            *span(calls),
+            f"{len(fans)} accounts of many organisations try the same harmless prompt",
             facts={"accounts": len(fans), "calls": len(calls)},
         ),
         calls=calls,
