@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("vigil.local.commands:status", "What runs, and whether it is well."),
     "ingest": ("ingest.commands:ingest", "The Kafka consumer; --file reads a file instead."),
     "deadletters": ("ingest.commands:deadletters", "Events that were not accepted, and why."),
+    "embed": ("detectors.embed.command:embed", "The embedding worker; --since and --until for history."),
     "detect": ("detectors.commands:detect", "Run due detectors once, or over history."),
     "enforce": ("enforcement.commands:enforce", "Evaluate policies on open incidents once."),
     "dispatch": ("enforcement.commands:dispatch", "Work the outbox once."),

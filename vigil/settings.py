@@ -114,6 +114,24 @@ class DetectSettings(Section):
     replay_tick_s: float = Field(60.0, gt=0, description="Seconds of event time between two looks in `vigil replay`")
 
 
+class EmbedSettings(Section):
+    """The embedding worker."""
+
+    encoder: str = Field(
+        "static",
+        description="`static` (CPU) or `transformer` (GPU, needs the extra `transformer`); `transformer:FOLDER` for a model of your own",
+    )
+    device: str | None = Field(None, description="`cpu`, `cuda` or `cuda:1`; unset = a GPU when there is one")
+    batch_texts: int = Field(1_024, gt=0, le=65_536, description="Texts embedded and stored at a time")
+    every_s: float = Field(2.0, gt=0, description="Seconds between two looks for new texts")
+    lookback_hours: float = Field(
+        24.0,
+        gt=0,
+        description="Hours in which texts that came late or were missed are looked for, every 10 minutes; `--since` for older ones",
+    )
+    metrics_port: int | None = Field(None, description="Port of the Prometheus metrics on 127.0.0.1; unset = none")
+
+
 class EnforcementSettings(Section):
     """Where effects and pages go."""
 
@@ -196,6 +214,7 @@ class Settings(BaseSettings):
     record: RecordSettings = Field(default_factory=RecordSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
     detect: DetectSettings = Field(default_factory=DetectSettings)
+    embed: EmbedSettings = Field(default_factory=EmbedSettings)
     enforcement: EnforcementSettings = Field(default_factory=EnforcementSettings)
     jobs: JobsSettings = Field(default_factory=JobsSettings)
     dashboard: DashboardSettings = Field(default_factory=DashboardSettings)

@@ -1,0 +1,1 @@
+"""The embedding worker: vectors of what users wrote, beside the telemetry and never in its way."""
