@@ -40,6 +40,7 @@ TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
 }
 """Legal changes of state; everything else is refused."""
 
+_NOT_DONE = frozenset({_SHADOW, _SUPPRESSED})
 _RESTRICTING = tuple(kind.value for kind in EffectKind if kind.restricts)
 _IMPOSED = tuple(state.value for state in (_D, _C, _LIFTED))
 
@@ -103,12 +104,13 @@ def in_force(
 
 
 def histories(connection: Connection, targets: Iterable[Target], since: datetime) -> dict[str, list[Action]]:
-    """By target key: restricting actions on each target that were imposed or held since then, or are in force; oldest first."""
+    """By target key: effects on each target that were imposed since then or are in force, and those on which a person
+    ruled since then (lifted or rejected); oldest first."""
     keys = sorted({target_key(target) for target in targets})
     query = select(actions).where(
         actions.c.target_key.in_(keys),
-        actions.c.effect.in_(_RESTRICTING),
-        actions.c.state.in_([*_IMPOSED, _H.value, _SUPPRESSED.value]),
+        actions.c.effect.not_in([EffectKind.PAGE.value, EffectKind.LIFT.value]),
+        actions.c.state.in_(_IMPOSED) | actions.c.lifted_by.is_not(None),
         (actions.c.at >= since) | actions.c.duty_key.is_not(None) | (actions.c.lift_decided_at >= since),
     )
     found: dict[str, list[Action]] = defaultdict(list)
@@ -123,11 +125,12 @@ def count_imposed(connection: Connection, policy: str, tenant_id: str, since: da
     return int(connection.execute(query.where(actions.c.at >= since)).scalar_one())
 
 
-def count_targets_in_force(connection: Connection, policy: str, tenant_id: str) -> int:
+def targets_in_force(connection: Connection, policy: str, tenant_id: str) -> set[Target]:
     """Principals of the tenant on whom the policy has a restricting effect in force or on its way."""
-    query = select(func.count(actions.c.target_key.distinct()))
-    in_duty = actions.c.state.in_([state.value for state in ON_DUTY])
-    return int(connection.execute(query.where(*_by_policy(policy, tenant_id), in_duty)).scalar_one())
+    query = select(actions.c.target_type, actions.c.target_id).distinct()
+    on_duty = actions.c.state.in_([state.value for state in ON_DUTY])
+    rows = connection.execute(query.where(*_by_policy(policy, tenant_id), on_duty))
+    return {Target(SubjectType(row.target_type), row.target_id, tenant_id) for row in rows}
 
 
 def due_to_lift(connection: Connection, now: datetime, limit: int) -> list[Action]:
@@ -139,6 +142,16 @@ def due_to_lift(connection: Connection, now: datetime, limit: int) -> list[Actio
         actions.c.lifted_by.is_(None),
     )
     return _actions(connection, query.order_by(actions.c.expires_at, actions.c.action_id).limit(limit))
+
+
+def overdue(connection: Connection, deadline: datetime) -> list[Action]:
+    """Restricting effects that should have ended before `deadline` and are in force still, longest overdue first."""
+    query = select(actions).where(
+        actions.c.state.in_([state.value for state in ON_DUTY]),
+        actions.c.expires_at < deadline,
+        actions.c.effect.in_(_RESTRICTING),
+    )
+    return _actions(connection, query.order_by(actions.c.expires_at, actions.c.action_id))
 
 
 def lifts_of(connection: Connection, action_id: str) -> list[Action]:
@@ -158,10 +171,15 @@ def store(connection: Connection, decided: Action) -> bool:
     if row is None:
         connection.execute(insert(actions).values(**columns_of(decided)))
         return True
-    if decided.state not in TRANSITIONS[ActionState(row)] or ActionState(row) not in (_SHADOW, _SUPPRESSED):
+    if decided.state not in TRANSITIONS[ActionState(row)] or ActionState(row) not in _NOT_DONE:
         return False
     _overwrite(connection, decided)
     return True
+
+
+def may_be_overtaken(action: Action) -> bool:
+    """Whether the same decision may still be made for real: it was only recorded so far, and not by a person."""
+    return action.state in _NOT_DONE and action.lifted_by is None
 
 
 def change(connection: Connection, action: Action, to: ActionState, **fields: Any) -> Action:

@@ -9,7 +9,6 @@ All functions belong inside `record.write()`, which lets one writer in at a time
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,8 +87,13 @@ def release(connection: Connection, action: Action, now: datetime) -> None:
     )
 
 
-def claim(connection: Connection, now: datetime, worker: str, lease_until: datetime, limit: int) -> list[OutboxRow]:
-    """Take up to `limit` due rows for `worker`, oldest decision first; nobody else gets them before `lease_until`."""
+def claim(
+    connection: Connection, now: datetime, worker: str, lease_until: datetime, limit: int, *, adapter: str | None = None
+) -> list[OutboxRow]:
+    """Take up to `limit` due rows (of one adapter) for `worker`, oldest decision first.
+
+    Nobody else gets them before `lease_until`.
+    """
     earlier = outbox.alias("earlier")
     waits_for_another = exists().where(
         earlier.c.order_key == outbox.c.order_key,
@@ -107,6 +111,8 @@ def claim(connection: Connection, now: datetime, worker: str, lease_until: datet
         .order_by(outbox.c.seq)
         .limit(limit)
     )
+    if adapter is not None:
+        due = due.where(outbox.c.adapter == adapter)
     taken = [row.outbox_id for row in connection.execute(due)]
     mine = outbox.c.outbox_id.in_(taken)
     connection.execute(
@@ -173,9 +179,17 @@ def pending(connection: Connection, limit: int | None = 200) -> list[OutboxRow]:
     return [_row(row) for row in connection.execute(query)]
 
 
-def count_pending(connection: Connection) -> int:
-    """Number of rows not yet delivered."""
+def pending_adapters(connection: Connection) -> list[str]:
+    """Adapters that have something to deliver."""
+    query = select(outbox.c.adapter).distinct().where(outbox.c.state == OutboxState.PENDING.value)
+    return sorted(connection.execute(query).scalars())
+
+
+def count_pending(connection: Connection, *, adapter: str | None = None) -> int:
+    """Number of rows (of one adapter) not yet delivered."""
     query = select(func.count()).where(outbox.c.state == OutboxState.PENDING.value)
+    if adapter is not None:
+        query = query.where(outbox.c.adapter == adapter)
     return int(connection.execute(query).scalar_one())
 
 
@@ -216,9 +230,3 @@ def _row(row: Row[Any]) -> OutboxRow:
         last_error=row.last_error,
         delivered_at=row.delivered_at,
     )
-
-
-def rows_of(connection: Connection, action_ids: Sequence[str]) -> dict[str, OutboxRow]:
-    """Rows of several actions, by action id."""
-    found = connection.execute(select(outbox).where(outbox.c.action_id.in_(action_ids)))
-    return {row.action_id: _row(row) for row in found}
