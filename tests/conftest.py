@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +43,21 @@ def warehouse(clickhouse: EmbeddedClickHouse) -> Iterator[Warehouse]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server of this session, with a database to copy from."""
+def postgres() -> Iterator[str]:
+    """URL of a PostgreSQL server of this session, with `empty_record`, a migrated database to copy from."""
     binaries = postgres_binaries()
     if binaries is None:
         reason = "no PostgreSQL server: install Debian's `postgresql` package"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
         pytest.skip(reason)
-    folder = tmp_path_factory.mktemp("postgres")
-    with running_postgres(binaries, folder) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="vigil-postgres-", ignore_cleanup_errors=True) as folder,
+        running_postgres(binaries, Path(folder)) as url,
+    ):
+        with psycopg.connect(url, autocommit=True) as admin:
+            admin.execute("CREATE DATABASE empty_record")
+        connect(url.rsplit("/", 1)[0] + "/empty_record").close()
         yield url
 
 
@@ -66,7 +72,7 @@ def record(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Record]:
     server: str = request.getfixturevalue("postgres")
     name = f"test_{uuid.uuid4().hex[:12]}"
     with psycopg.connect(server, autocommit=True) as admin:
-        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE empty_record").format(sql.Identifier(name)))
     opened = connect(server.rsplit("/", 1)[0] + "/" + name)
     yield opened
     opened.close()
