@@ -1,0 +1,126 @@
+"""Every job: how often it runs, how long it may take, who owns it, and what it means when it fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from jobs.housekeeping import clean
+from jobs.loop import Loop
+from vigil.errors import UsageError, VigilError
+from vigil.settings import JobsSettings
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job. `every` is in vigil's time (a demonstration's clock shortens it), `deadline` in real time."""
+
+    name: str
+    every: Callable[[JobsSettings], timedelta]
+    deadline: timedelta
+    owner: str
+    does: str
+    fails_as: str
+    """What is not happening while it fails."""
+    run: Callable[[Loop], str]
+    """Does it and returns a line about what it did. Raises VigilError when it could not."""
+
+
+def detect(loop: Loop) -> str:
+    """One full turn, so that what is found is acted upon at once."""
+    report = loop.tick()
+    if report.errors:
+        raise VigilError("; ".join(report.errors))
+    return (
+        f"{report.signals} signals, {report.placed} placed, {report.decided} decisions, {report.delivered} deliveries"
+    )
+
+
+def correlate(loop: Loop) -> str:
+    """Signals that a turn left behind, and those that another process stored."""
+    return f"{loop.correlate()} signals placed"
+
+
+def enforce(loop: Loop) -> str:
+    """Incidents that a person opened again, and those that a turn left behind."""
+    return f"{loop.enforce()} decisions"
+
+
+def dispatch(loop: Loop) -> str:
+    """What a person approved or lifted, and what is to be tried again."""
+    return f"{loop.dispatch()} deliveries"
+
+
+def lift(loop: Loop) -> str:
+    """Effects whose time is over, and the delivery of their end."""
+    lifted = loop.lift()
+    if lifted:
+        loop.dispatch()
+    return f"{lifted} effects lifted"
+
+
+CATALOGUE: tuple[Job, ...] = (
+    Job(
+        "detect",
+        lambda settings: timedelta(seconds=settings.detect_every_s),
+        timedelta(seconds=60),
+        "detection",
+        "runs due detectors; what they find becomes incidents, decisions and deliveries in the same turn",
+        "new abuse and outages go unseen; what is in force stays in force",
+        detect,
+    ),
+    Job(
+        "correlate",
+        lambda settings: timedelta(seconds=5 * settings.detect_every_s),
+        timedelta(seconds=30),
+        "detection",
+        "puts signals into incidents that a turn of `detect` left behind",
+        "signals wait in the record and no incident shows them",
+        correlate,
+    ),
+    Job(
+        "enforce",
+        lambda settings: timedelta(seconds=settings.detect_every_s),
+        timedelta(seconds=30),
+        "trust-and-safety",
+        "evaluates policies on incidents that changed or were opened again",
+        "incidents show but no policy decides on them",
+        enforce,
+    ),
+    Job(
+        "dispatch",
+        lambda settings: timedelta(seconds=settings.dispatch_every_s),
+        timedelta(seconds=60),
+        "trust-and-safety",
+        "delivers effects and pages from the outbox",
+        "decisions are made but neither effects nor pages go out",
+        dispatch,
+    ),
+    Job(
+        "lift",
+        lambda settings: timedelta(seconds=settings.lift_every_s),
+        timedelta(seconds=30),
+        "trust-and-safety",
+        "ends effects whose time is over",
+        "people stay restricted for longer than was decided",
+        lift,
+    ),
+    Job(
+        "housekeeping",
+        lambda settings: timedelta(hours=1),
+        timedelta(minutes=5),
+        "platform",
+        "deletes job runs older than 2 days and detector runs older than 30",
+        "the record grows; nothing else suffers for weeks",
+        clean,
+    ),
+)
+
+
+def find(name: str) -> Job:
+    """The job of that name. Raises UsageError naming those there are."""
+    for job in CATALOGUE:
+        if job.name == name:
+            return job
+    raise UsageError(f"there is no job {name!r}; jobs are {', '.join(job.name for job in CATALOGUE)}")
