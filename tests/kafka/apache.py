@@ -7,6 +7,7 @@ import hashlib
 import shutil
 import subprocess
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 
 from vigil.local.process import ChildProcess, free_port, port_is_open, require_free_port
@@ -65,12 +66,16 @@ def jars() -> Path:
 
 
 class ApacheKafka:
-    """One broker on a fixed port of 127.0.0.1, its data in `folder`: what was acknowledged survives `kill` and `start`."""
+    """One broker on a fixed port of 127.0.0.1, its data in `folder`: what was acknowledged survives `kill` and `start`.
+
+    `more` are further properties; addresses, ports and the data folder among them are replaced by those of this machine.
+    """
 
     kind = "apache"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: Mapping[str, str] | None = None) -> None:
         self._folder = folder
+        self._more = dict(more or {})
         self._port, self._controller_port = free_port(), free_port()
         self._class_path = f"{jars()}/*"
         self._properties = folder / "server.properties"
@@ -98,11 +103,27 @@ class ApacheKafka:
 
     def _format(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text(
-            _PROPERTIES.format(folder=self._folder, port=self._port, controller_port=self._controller_port)
-        )
+        own = _PROPERTIES.format(folder=self._folder, port=self._port, controller_port=self._controller_port)
+        self._properties.write_text(self._merged(own))
         cluster = uuid.uuid4().hex[:22]
         command = [*_JAVA, "-cp", self._class_path, "kafka.tools.StorageTool", "format"]
         subprocess.run(
             [*command, "-t", cluster, "-c", str(self._properties)], check=True, capture_output=True, text=True
         )
+
+    def _merged(self, own: str) -> str:
+        """`more` over the tests' own properties, with its listeners moved to free ports of this machine."""
+        if not self._more:
+            return own
+        ports = {"CONTROLLER": self._controller_port, "HOST": self._port}
+        listeners = [listener.split("://")[0] for listener in self._more["listeners"].split(",")]
+        ports = {name: ports.get(name) or free_port() for name in listeners}
+        addresses = {name: f"{name}://127.0.0.1:{port}" for name, port in ports.items()}
+        advertised = [listener.split("://")[0] for listener in self._more["advertised.listeners"].split(",")]
+        moved = {
+            "listeners": ",".join(addresses.values()),
+            "advertised.listeners": ",".join(addresses[name] for name in advertised),
+            "controller.quorum.voters": f"{self._more['node.id']}@127.0.0.1:{ports['CONTROLLER']}",
+            "log.dirs": f"{self._folder}/data",
+        }
+        return "".join(f"{key}={value}\n" for key, value in {**self._more, **moved}.items())

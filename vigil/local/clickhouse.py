@@ -15,7 +15,8 @@ from vigil.local.process import ChildProcess, free_port, port_is_open, require_f
 from vigil.local.workspace import lock_within, unusable
 from vigil.warehouse import Warehouse
 
-# Small-host limits, and no system log tables: they have been seen to grow to a hundred times the data.
+# Small-host limits, and no system log tables, which have been seen to grow to a hundred times the data: a log exists
+# when its element does, so none is named here (`remove="1"` works in files that are merged, not in the first one).
 _CONFIG = """<clickhouse>
   <logger><level>warning</level><console>1</console></logger>
   <listen_host>127.0.0.1</listen_host>
@@ -36,9 +37,6 @@ _CONFIG = """<clickhouse>
     <number_of_free_entries_in_pool_to_lower_max_size_of_merge>1</number_of_free_entries_in_pool_to_lower_max_size_of_merge>
     <number_of_free_entries_in_pool_to_execute_optimize_entire_partition>1</number_of_free_entries_in_pool_to_execute_optimize_entire_partition>
   </merge_tree>
-  <query_log remove="1"/><query_thread_log remove="1"/><query_views_log remove="1"/><part_log remove="1"/>
-  <trace_log remove="1"/><metric_log remove="1"/><asynchronous_metric_log remove="1"/><text_log remove="1"/>
-  <processors_profile_log remove="1"/><error_log remove="1"/><latency_log remove="1"/><session_log remove="1"/>
   <profiles><default><max_memory_usage>{query_memory_bytes}</max_memory_usage><log_queries>0</log_queries></default></profiles>
   <quotas><default/></quotas>
   <users><vigil><password>{password}</password><networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></vigil></users>
