@@ -49,6 +49,8 @@ class Call(msgspec.Struct):
     answer_tokens: int = 0
     refused: bool = False
     address: str | None = None
+    changes: dict[str, Any] | None = None
+    """What differs from what would be rendered: a field and its value, None to leave the field out."""
 
 
 class Renderer:
@@ -156,6 +158,8 @@ class Renderer:
             event["input"] = _messages(call.history, turn)
             if answer:
                 event["output"] = answer
+        if call.changes is not None:
+            event = {key: value for key, value in {**event, **call.changes}.items() if value is not None}
         return event
 
 

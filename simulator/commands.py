@@ -17,6 +17,7 @@ from simulator.scenarios.base import all_scenarios
 from simulator.sinks import TopicSink, opened, write_lines
 from simulator.traffic import Simulation
 from simulator.traffic import simulate as plan_simulation
+from simulator.truth import write_json
 from simulator.world import SCALES
 from vigil.errors import UsageError
 from vigil.options import common, print_json, print_table
@@ -64,6 +65,11 @@ class Moment(click.ParamType[Any]):
 @click.option("--quiet", type=Span(), help="Time before the first scenario; default: two thirds of the duration.")
 @click.option("--out", help="File to write: .jsonl, .jsonl.gz, .jsonl.zst, or - for standard output.")
 @click.option("--topic", help="Kafka topic to produce to instead.")
+@click.option(
+    "--exceptions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File for the permitted principals, for `vigil replay --exceptions`.",
+)
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help="File for what really happened.")
 @common
 @click.pass_context
@@ -78,6 +84,7 @@ def simulate(
     out: str | None,
     topic: str | None,
     truth: Path | None,
+    exceptions: Path | None,
     settings: Settings,
     as_json: bool,
 ) -> None:
@@ -97,6 +104,8 @@ def simulate(
     simulation = plan_simulation(names, seed=seed, start=start, duration=duration, scale=scale, quiet=quiet)
     if truth is not None:
         simulation.truth.write(truth)
+    if exceptions is not None:
+        write_json(exceptions, simulation.truth.exceptions())
     if topic is not None:
         count = _produce(simulation, settings, topic)
     else:

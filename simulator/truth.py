@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -36,8 +37,9 @@ class Instance(msgspec.Struct, frozen=True, kw_only=True, rename={"start": "from
     end: datetime
     detectable_from: datetime | None
     summary: str
-    event_ids: tuple[str, ...] = ()
     facts: dict[str, str | int | float] = {}
+    permitted_orgs: tuple[str, ...] = ()
+    """Organisations that may do this: they belong on the list of exceptions of whoever replays it."""
 
     @property
     def offenders(self) -> frozenset[str]:
@@ -65,10 +67,15 @@ class Truth(msgspec.Struct, frozen=True):
 
     def write(self, path: Path) -> None:
         """Write as indented JSON. Raises WorkspaceError."""
-        try:
-            path.write_bytes(msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n")
-        except OSError as error:
-            raise WorkspaceError(f"cannot write the truth to {path}: {error.strerror}") from error
+        write_json(path, self)
+
+    def exceptions(self) -> list[dict[str, str]]:
+        """Permitted principals, as `vigil replay --exceptions` reads them."""
+        return [
+            {"tenant_id": instance.tenant_id, "org_id": org, "reason": instance.summary}
+            for instance in self.instances
+            for org in instance.permitted_orgs
+        ]
 
     @classmethod
     def read(cls, path: Path) -> Truth:
@@ -77,3 +84,11 @@ class Truth(msgspec.Struct, frozen=True):
             return msgspec.json.decode(path.read_bytes(), type=cls)
         except (OSError, msgspec.DecodeError) as error:
             raise UsageError(f"{path} holds no truth of a simulation: {error}") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON. Raises WorkspaceError."""
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    except OSError as error:
+        raise WorkspaceError(f"cannot write {path}: {error.strerror}; choose another place") from error

@@ -64,6 +64,7 @@ class Stage(msgspec.Struct, frozen=True):
         detectable_from: float | None = None,
         kinds: Sequence[IncidentKind] | None = None,
         facts: Mapping[str, str | int | float] | None = None,
+        permitted_orgs: Sequence[str] = (),
     ) -> Instance:
         """The truth of this instance. Times in epoch seconds; `kinds` defaults to all of the scenario's."""
         return Instance(
@@ -78,6 +79,7 @@ class Stage(msgspec.Struct, frozen=True):
             detectable_from=None if detectable_from is None else at(detectable_from),
             summary=summary,
             facts=dict(facts or {}),
+            permitted_orgs=tuple(permitted_orgs),
         )
 
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from simulator.authors import Turn
 from simulator.calls import Call
 from simulator.dice import Dice
+from simulator.habits import Kind
+from simulator.scenarios.base import Stage
 from simulator.text.topics import Topic
 from simulator.truth import TrueSubject
 from simulator.world import Account, World
+from vigil.errors import UsageError
 from vigil.signal import SubjectRole, SubjectType
 
 
@@ -81,3 +85,29 @@ def nth_time(calls: Sequence[Call], accounts_needed: int, calls_each: int) -> fl
             if ready == accounts_needed:
                 return call.at
     return calls[-1].at
+
+
+def established(stage: Stage, *, content: bool = True, kinds: Sequence[Kind] = (Kind.PERSON, Kind.MEMBER)) -> Account:
+    """An account of the world that has existed for a while, of one of the kinds. Raises UsageError when there is none."""
+    found = [
+        account
+        for account in stage.world.accounts
+        if account.habit.kind in kinds
+        and account.org.sends_content is content
+        and account.created_at < stage.start - timedelta(days=14)
+    ]
+    if not found:
+        raise UsageError(f"no account of this world suits scenario {stage.scenario.name}; take a larger --scale")
+    return stage.dice.pick(found)
+
+
+def young(stage: Stage, tenant: str, begin: float, calls_per_day: float, *, content: bool | None = True) -> Account:
+    """A new account of an organisation of its own, made days before `begin`."""
+    org = stage.world.organisation(stage.dice, tenant, content=content)
+    created = datetime.fromtimestamp(begin, UTC) - timedelta(days=stage.dice.lognormal(5.0, 0.8), hours=2)
+    return stage.world.person(stage.dice, org, calls_per_day, created_at=created)
+
+
+def spread(begin: float, seconds: float, count: int, dice: Dice) -> list[float]:
+    """`count` moments at random over a span, in order."""
+    return sorted(begin + dice.unit() * seconds for _ in range(count))

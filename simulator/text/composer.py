@@ -12,7 +12,7 @@ from simulator.text.documents import EVERYDAY, TECHNICAL
 from simulator.text.foreign import LANGUAGES
 from simulator.text.grammar import Draw, Grammar
 from simulator.text.styles import Style, habit, typed
-from simulator.text.topics import TOPICS, Topic
+from simulator.text.topics import NOVEL_TOPICS, TOPICS, Topic
 from simulator.text.words import Names
 
 _STATEMENTS = {"es": "frase", "de": "satz", "fr": "phrase", "pt": "frase", "ja": "kaki"}
@@ -50,7 +50,7 @@ class Composer:
             code: Grammar({"statement": [f"{{{_STATEMENTS[code]}}}"], **rules}, draws)
             for code, rules in LANGUAGES.items()
         }
-        self._slots = {topic.name: _slots(topic) for topic in TOPICS}
+        self._slots = {topic.name: _slots(topic) for topic in (*TOPICS, *NOVEL_TOPICS)}
         self._paragraphs: dict[str, tuple[str, ...]] = {}
         dice = Dice.of(seed, "recipes")
         self.recipes = tuple(self._recipe(dice) for _ in range(400))

@@ -144,3 +144,25 @@ TOPICS = (
 )  # fmt: skip
 
 BY_NAME = {topic.name: topic for topic in TOPICS}
+
+NOVEL_TOPICS = (
+    _topic("beekeeping",
+        "beehive|swarm|queen cell|smoker|honey super|brood frame|varroa board|wax foundation|bee veil|nectar flow",
+        "mite count|winter feed|swarming mood|comb age|flight hole|moisture",
+        "inspect|requeen|feed|split|winterise|harvest|treat|relocate",
+        "queenless|aggressive|late-season|weak|overwintered|drone-laying",
+        "beekeeper|bee inspector|allotment neighbour|honey customer"),
+    _topic("genealogy",
+        "parish register|census sheet|family tree|surname origin|emigration list|gravestone inscription|dowry deed|baptism record|ship manifest|coat of arms",
+        "spelling variant|birth year|maiden name|legibility|transcription|source citation",
+        "transcribe|trace|date|decipher|index|verify|merge|archive",
+        "illegible|nineteenth-century|missing|maternal|Latin|contradictory",
+        "great-grandfather|archivist|second cousin|church clerk"),
+    _topic("drone racing",
+        "quadcopter frame|flight controller|racing gate|propeller set|battery pack|video goggles|receiver antenna|motor mount|crash log|whoop track",
+        "throttle curve|prop wash|lap time|failsafe|camera tilt|current draw",
+        "tune|solder|bind|balance|calibrate|race|repair|flash",
+        "five-inch|overheated|freestyle|lightweight|unstable|long-range",
+        "race director|spotter|pilot|club mechanic"),
+)  # fmt: skip
+"""Topics that nobody in the ordinary world asks about: what is new when drift is planted."""

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from simulator.commands import simulate
 from simulator.scenarios.base import all_scenarios
+from vigil.permitted import PermittedPrincipals
 
 ARGUMENTS = ["--scenario", "template_campaign", "--start", "2026-11-20T08:00:00Z", "--duration", "2h", "--quiet", "30m"]
 
@@ -39,6 +40,21 @@ def test_files_hold_one_event_a_line(tmp_path: Path, suffix: str) -> None:
     assert len(lines) == summary["events"] > 500
     assert {"event_time", "account_id", "tenant_id", "event_id"} <= json.loads(lines[0]).keys()
     assert json.loads((tmp_path / "truth.json").read_bytes())["instances"][0]["scenario"] == "template_campaign"
+
+
+def test_permitted_principals_are_written_as_replay_reads_them(tmp_path: Path) -> None:
+    file = tmp_path / "exceptions.json"
+    options = ["--scenario", "red_team", *ARGUMENTS[2:], "--out", str(tmp_path / "e.jsonl")]
+    run(*options, "--exceptions", str(file), "--truth", str(tmp_path / "truth.json"))
+    [permission] = PermittedPrincipals.load(file).permissions
+    [instance] = json.loads((tmp_path / "truth.json").read_bytes())["instances"]
+    accounts = {subject["id"] for subject in instance["subjects"]}
+    orgs = {
+        event["org_id"]
+        for event in map(json.loads, (tmp_path / "e.jsonl").read_bytes().splitlines())
+        if event["account_id"] in accounts
+    }
+    assert orgs == {permission.org_id}
 
 
 def test_bytes_do_not_depend_on_the_process() -> None:
