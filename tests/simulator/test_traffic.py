@@ -214,3 +214,11 @@ def test_memory_stays_that_of_an_hour() -> None:
     """The first events of a long period come at once: nothing is generated ahead."""
     simulation = simulate([], seed=1, start=START, duration=timedelta(days=3650), scale="small")
     assert len(list(itertools.islice(simulation.events(), 1000))) == 1000
+
+
+def test_the_documentation_lists_every_scenario() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "simulator.md").read_text()
+    for name, scenario in all_scenarios().items():
+        assert f"`{name}`" in page
+        row = next(line for line in page.splitlines() if f"`{name}`" in line)
+        assert all(f"`{kind.value}`" in row for kind in scenario.kinds), name
