@@ -46,9 +46,9 @@ class Condition:
         """
         try:
             found = self.program.execute(context)
-        except KeyError:
+        except LookupError:
             return False
-        except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        except (TypeError, ValueError, ArithmeticError, AttributeError, RuntimeError) as error:
             raise EvaluationError(f"`{self.text}`: {str(error).split(':')[0]}") from error
         if not isinstance(found, bool):
             raise EvaluationError(f"`{self.text}` gave {type(found).__name__}, not true or false")

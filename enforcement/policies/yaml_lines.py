@@ -95,15 +95,9 @@ class Value:
     def duration(self) -> timedelta:
         """A span such as `24h`."""
         text = self.text("a span such as 30m, 24h or 7d")
-        match = _DURATION.fullmatch(text)
-        if match is None:
-            self.fail(f"expected a span such as 90s, 30m, 24h or 7d, found {text!r}")
-        try:
-            span = timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-        except OverflowError:
-            span = timedelta.max
-        if span > _LONGEST:
-            self.fail(f"{text} is longer than ten years; leave `for` out of a ban to let it last until it is lifted")
+        span = parse_span(text)
+        if span is None:
+            self.fail(f"expected a span such as 90s, 30m, 24h or 7d (up to ten years), found {text!r}")
         return span
 
     def share(self) -> float:
@@ -165,6 +159,15 @@ def read(file: Path, shown: str | None = None) -> tuple[str, Value]:
     if node is None:
         raise ConfigError(f"{name} is empty; it should hold one policy")
     return text, Value(node, name, "")
+
+
+def parse_span(text: str) -> timedelta | None:
+    """The span that `90s`, `30m`, `24h` or `7d` means, up to ten years; None for anything else."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        return None
+    seconds = int(match[1]) * _UNITS[match[2]]
+    return timedelta(seconds=seconds) if seconds <= _LONGEST.total_seconds() else None
 
 
 def spelled(span: timedelta) -> str:

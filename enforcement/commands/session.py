@@ -1,0 +1,48 @@
+"""What the commands share: an open record, who acts, and how moments look."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import click
+
+from vigil.record import Record, open_record
+from vigil.settings import Settings
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@contextmanager
+def opened(settings: Settings) -> Iterator[Record]:
+    """The configured record, closed at the end. Raises RecordUnavailable."""
+    record = open_record(settings)
+    try:
+        yield record
+    finally:
+        record.close()
+
+
+def acting(command: F) -> F:
+    """Add `--actor`; the command receives `actor: str | None`, which `name_of` completes."""
+    return click.option(
+        "--actor", help="Who does it, for the ledger; default: VIGIL_DASHBOARD__ANALYST, else the system user."
+    )(command)
+
+
+def name_of(actor: str | None, settings: Settings) -> str:
+    """The name written to the record."""
+    return actor or settings.dashboard.analyst or getpass.getuser()
+
+
+def moment(value: datetime | None) -> str:
+    """A time as people read it."""
+    return "" if value is None else value.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def choices(values: Any) -> click.Choice[str]:
+    """A choice of the values of an enum."""
+    return click.Choice([value.value for value in values])
