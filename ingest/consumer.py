@@ -46,7 +46,7 @@ class Consumer:
             trust_tenant=settings.ingest.trust_payload_tenant,
             hash_key=load_hash_key(settings),
         )
-        self._writer = EventWriter(warehouse)
+        self._warehouse = warehouse
 
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set. Waits while Kafka or ClickHouse is away, saying so.
@@ -58,8 +58,10 @@ class Consumer:
             source = self._connected(stop)
         except Stopping:
             return
-        intake = Intake(source, self._writer, self._pipeline, self._settings.ingest, self._clock, self._dialects, stop)
         try:
+            writer = EventWriter(self._warehouse)
+            limits = self._settings.ingest
+            intake = Intake(source, writer, self._pipeline, limits, self._clock, self._dialects, stop)
             while not stop.is_set():
                 self._waiting_for_kafka(stop, lambda: intake.cycle(_POLL_S))
             intake.settle()
@@ -67,6 +69,7 @@ class Consumer:
             _log.info("stopping; what was not stored stays in Kafka")
         finally:
             source.close()
+            self._warehouse.close()
 
     def _connected(self, stop: threading.Event) -> KafkaSource:
         sources: list[KafkaSource] = []
