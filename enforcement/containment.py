@@ -59,11 +59,15 @@ def incidents_about(connection: Connection, target: Target) -> list[str]:
 def _all_covered(connection: Connection, keys: set[str], now: datetime) -> bool:
     wanted, covered = sorted(keys), 0
     for start in range(0, len(wanted), _CHUNK):
-        query = select(actions.c.target_key).distinct().where(
-            actions.c.target_key.in_(wanted[start : start + _CHUNK]),
-            actions.c.effect.in_(_RESTRICTING),
-            actions.c.state == ActionState.CONFIRMED.value,
-            actions.c.expires_at.is_(None) | (actions.c.expires_at > now),
+        query = (
+            select(actions.c.target_key)
+            .distinct()
+            .where(
+                actions.c.target_key.in_(wanted[start : start + _CHUNK]),
+                actions.c.effect.in_(_RESTRICTING),
+                actions.c.state == ActionState.CONFIRMED.value,
+                actions.c.expires_at.is_(None) | (actions.c.expires_at > now),
+            )
         )
         covered += len(connection.execute(query).all())
     return covered == len(wanted)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from enforcement.adapters.base import Adapter, Answer, Delivered, Refused, Unreachable
 from enforcement.adapters.log import LogAdapter
 from enforcement.adapters.page import PageAdapter
@@ -54,6 +56,10 @@ def _poster(settings: Settings, url: str, name: str) -> SignedPoster:
         raise ConfigError(
             f"enforcement.{name} is set, but VIGIL_ENFORCEMENT__WEBHOOK_SECRET is not: what is posted has to be signed"
         )
-    if not url.startswith(("https://", "http://")):
-        raise ConfigError(f"enforcement.{name} must begin with https:// or http://")
+    try:
+        usable = urlsplit(url).scheme in ("https", "http") and bool(urlsplit(url).hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ConfigError(f"enforcement.{name} is no address: expected https://host/path")
     return SignedPoster(url, secret.get_secret_value(), SystemClock(), settings.enforcement.delivery_timeout_s)
