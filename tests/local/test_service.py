@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.kafka.broker import Broker
+from tests.local.processes import children, is_alive
 from tests.local.waiting import eventually
 from vigil.errors import DependencyError, WarehouseUnavailable, WorkspaceError
 from vigil.local.addresses import Addresses, addresses_file, read_addresses, write_addresses
@@ -34,20 +32,6 @@ def port_of(address: str) -> int:
 
 def clickhouse_port(addresses: Addresses) -> int:
     return port_of(Warehouse(addresses.clickhouse_url).address)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process runs: a zombie that nobody has waited for does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
-
-
-def children(workspace: Path) -> dict[str, int]:
-    state = read_state(workspace)
-    assert state is not None
-    return {child.name: child.pid for child in state.children if child.pid is not None}
 
 
 @dataclass
@@ -162,41 +146,6 @@ def test_stopping_ends_every_child_and_removes_the_addresses(tmp_path: Path) -> 
     assert (tmp_path / "logs" / "clickhouse.log").exists()
     assert not service.running
     service.stop()
-
-
-_SUPERVISOR = """
-import sys, time
-from pathlib import Path
-from vigil.local.service import Service
-from vigil.settings import Settings
-with Service(Settings(workspace=Path(sys.argv[1])), processes=()):
-    time.sleep(300)
-"""
-
-
-def test_a_killed_supervisor_leaves_no_child_and_the_next_start_goes_well(tmp_path: Path) -> None:
-    supervisor = subprocess.Popen([sys.executable, "-c", _SUPERVISOR, str(tmp_path)])
-    try:
-        eventually(state_file(tmp_path).exists, "the service has started")
-        pids = children(tmp_path)
-        assert len(pids) == 2
-        assert all(is_alive(pid) for pid in pids.values())
-    finally:
-        supervisor.kill()
-        supervisor.wait()
-    stale = read_addresses(tmp_path)
-    # The next start waits for what is still closing its files, and replaces what the killed one left.
-    with Service(Settings(workspace=tmp_path), processes=()) as service:
-        eventually(lambda: not [pid for pid in pids.values() if is_alive(pid)], "the children of the killed one end")
-        assert read_addresses(tmp_path) == service.addresses != stale
-
-
-@pytest.fixture
-def taken_port() -> Iterator[int]:
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
-        yield holder.getsockname()[1]
 
 
 @pytest.mark.parametrize(

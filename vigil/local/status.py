@@ -27,7 +27,7 @@ _LARGEST_BROKER_SHARE = 0.25
 def look(settings: Settings) -> Iterator[Finding]:
     """One finding for the service, each of its children, ClickHouse, Kafka and the record."""
     yield from _processes(settings)
-    for name, see in (("ClickHouse", _clickhouse), ("Kafka", _kafka), ("record", _record)):
+    for name, see in (("warehouse", _warehouse), ("topics", _topics), ("record", _record)):
         yield _reachable(name, see, settings)
 
 
@@ -79,27 +79,32 @@ def _reachable(name: str, see: Callable[[Settings], Finding], settings: Settings
         return Finding(name, False, str(error))
 
 
-def _clickhouse(settings: Settings) -> Finding:
+def _warehouse(settings: Settings) -> Finding:
     warehouse = open_warehouse(settings)
     try:
         [(events, dead)] = warehouse.query("SELECT (SELECT count() FROM events), (SELECT count() FROM dead_letters)")
     finally:
         warehouse.close()
-    detail = f"{warehouse.address} answers; {events:,} events, {dead:,} dead letters"
-    return Finding("ClickHouse", True, detail, facts={"events": events, "dead_letters": dead})
+    detail = f"ClickHouse at {warehouse.address} answers; {events:,} events, {dead:,} dead letters"
+    return Finding("warehouse", True, detail, facts={"events": events, "dead_letters": dead})
 
 
-def _kafka(settings: Settings) -> Finding:
+def _topics(settings: Settings) -> Finding:
     servers = bootstrap_servers(settings)
     names = [topic.name for topic in topics(settings)]
     missing = sorted(set(names) - set(topics_of(settings, servers)))
     if missing:
         return Finding(
-            "Kafka", False, f"{servers} answers; it has no topic {', '.join(missing)}", "`vigil check --migrate`"
+            "topics",
+            False,
+            f"Kafka at {servers} answers; it has no topic {', '.join(missing)}",
+            "`vigil check --migrate`",
         )
     lag = group_lag(settings, servers, names)
     behind = ", ".join(f"{name} {records:,} behind" for name, records in lag.items())
-    return Finding("Kafka", True, f"{servers} answers; group {settings.kafka.group}: {behind}", facts={"lag": lag})
+    return Finding(
+        "topics", True, f"Kafka at {servers} answers; group {settings.kafka.group}: {behind}", facts={"lag": lag}
+    )
 
 
 def _record(settings: Settings) -> Finding:
