@@ -46,7 +46,7 @@ def test_status_of_a_running_service(workspace: Path) -> None:
     done = vigil(workspace, "status", "--json")
     assert done.exit_code == EXIT_DONE, done.stdout
     found = findings(done)
-    assert set(found) == {"service", "ClickHouse", "Kafka broker", "warehouse", "topics", "record"}
+    assert set(found) == {"service", "ClickHouse", "Kafka broker", "disk", "warehouse", "topics", "record"}
     assert found["service"]["facts"]["pid"] == read_addresses(workspace).supervisor_pid
     assert found["Kafka broker"]["facts"]["pid"] == children(workspace)["Kafka broker"]
     assert found["Kafka broker"]["facts"]["log"].endswith("logs/broker.log")

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.local.mounts import mounted
 from vigil.errors import EXIT_DEPENDENCY, WorkspaceError
 from vigil.local.process import ChildProcess
 from vigil.local.workspace import Workspace
-
-
-@contextmanager
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    """A tmpfs of its own at `folder`; skips where mounting is not allowed."""
-    folder.mkdir()
-    done = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        pytest.skip(f"mounting a tmpfs needs root and the right to mount: {done.stderr.strip()}")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_prepared_workspace_is_private_and_ignored_by_git(tmp_path: Path) -> None:

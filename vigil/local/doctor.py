@@ -40,7 +40,7 @@ def look(settings: Settings) -> Iterator[Finding]:
     yield _codecs()
     workspace = Workspace(settings.workspace)
     yield _workspace(workspace)
-    yield _disk(workspace)
+    yield disk(workspace)
     yield _memory()
     yield _open_files()
     yield from _ports(settings, workspace)
@@ -106,7 +106,8 @@ def _workspace(workspace: Workspace) -> Finding:
     return Finding("workspace", True, f"{workspace.folder} can be written")
 
 
-def _disk(workspace: Workspace) -> Finding:
+def disk(workspace: Workspace) -> Finding:
+    """Whether there is room where the workspace is (or will be)."""
     folder = next(folder for folder in (workspace.folder, *workspace.folder.parents) if folder.exists())
     free = shutil.disk_usage(folder).free
     ok = free >= LEAST_DISK_BYTES

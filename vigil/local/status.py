@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 
 from vigil.broker import bootstrap_servers, topics
 from vigil.errors import VigilError
+from vigil.local.doctor import disk
 from vigil.local.finding import Finding
 from vigil.local.machine import memory_bytes, resident_bytes
 from vigil.local.state import ServiceState, read_state
@@ -25,7 +26,7 @@ _LARGEST_BROKER_SHARE = 0.25
 
 
 def look(settings: Settings) -> Iterator[Finding]:
-    """One finding for the service, each of its children, ClickHouse, Kafka and the record."""
+    """One finding for the service, each of its children, the disk, and what is in ClickHouse, Kafka and the record."""
     yield from _processes(settings)
     for name, see in (("warehouse", _warehouse), ("topics", _topics), ("record", _record)):
         yield _reachable(name, see, settings)
@@ -51,6 +52,7 @@ def _processes(settings: Settings) -> Iterator[Finding]:
         "service", True, f"process {holder} since {state.started_at:%Y-%m-%d %H:%M:%S} UTC", facts={"pid": holder}
     )
     yield from _children(state)
+    yield disk(workspace)
 
 
 def _children(state: ServiceState) -> Iterator[Finding]:
