@@ -1,0 +1,118 @@
+"""One incident in full: what it says, how sure it is, who is in it, what was done, and what a person may do now."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import routes, session
+from dashboard.elements import flash
+from dashboard.elements import incident_parts as parts
+from dashboard.elements.actions_table import actions_table
+from dashboard.elements.evidence_table import evidence_table
+from dashboard.elements.headings import card, facts, section
+from dashboard.elements.members_table import members_table
+from dashboard.elements.notices import empty, guarded
+from dashboard.look import charts
+from dashboard.look.markup import element
+from dashboard.views import evidence, traffic
+from dashboard.views import incident as view
+from dashboard.views.words import capital
+from vigil.errors import UsageError
+
+
+def chart(shown: view.IncidentInFull) -> None:
+    """The members' traffic against everybody else's, each on its own scale."""
+    incident = shown.incident
+    since, until = traffic.around(incident, session.now())
+    series = traffic.of_members(session.warehouse(), incident.tenant_id, incident.subjects, since, until)
+    marks = traffic.marks(incident, shown.log, shown.actions)
+    section("Traffic", f"calls per {traffic.width_in_words(series)} (UTC); the window of the evidence is shaded")
+    panels = ((traffic.MEMBERS, "critical", 200, True), (traffic.EVERYBODY, "others", 110, False))
+    for name, tone, height, on_top in panels:
+        drawn = charts.columns(
+            series.only(name),
+            session.colours(),
+            {name: tone},
+            height=height,
+            title=name,
+            marks=marks,
+            window=(incident.window.start, incident.window.end),
+            labels=on_top,
+            time_axis=not on_top,
+        )
+        st.altair_chart(drawn, theme=None, key=f"traffic_{name}")
+
+
+def proof(shown: view.IncidentInFull) -> None:
+    """The facts, and the events behind them."""
+    incident = shown.incident
+    left, right = st.columns([0.27, 0.73], gap="medium")
+    with left:
+        pairs = view.facts_in_words(incident.evidence.facts)
+        card("Facts", facts([(capital(name), value) for name, value in pairs]) if pairs else element("p", "none given"))
+    with right:
+        since, until = traffic.around(incident, session.now())
+        events = evidence.events(session.warehouse(), incident.tenant_id, incident.evidence.event_ids, since, until)
+        evidence_table(incident.tenant_id, incident.incident_id, events)
+
+
+def tabs(shown: view.IncidentInFull) -> None:
+    """Members, evidence, actions and log."""
+    incident = shown.incident
+    who, why, what, history = st.tabs(
+        [
+            f"Members ({len(incident.subjects):,})",
+            f"Evidence ({len(incident.evidence.event_ids)})",
+            f"Actions ({len(shown.actions):,})",
+            f"Log ({len(shown.log)})",
+        ],
+        key="tabs",
+    )
+    with who, guarded("Who is in it"):
+        members_table(shown)
+    with why, guarded("The evidence"):
+        proof(shown)
+    with what:
+        if shown.actions:
+            actions_table("incident_actions", shown.actions)
+        else:
+            empty(
+                "Nothing has been decided.",
+                "No policy applies to it, or none has looked yet. `vigil policies list` shows the policies.",
+            )
+    with history:
+        parts.log(shown.log)
+
+
+def page() -> None:
+    """The page."""
+    st.page_link(routes.page_file("incidents"), label="All incidents", icon=":material/arrow_back:")
+    incident_id = st.query_params.get("id", "")
+    if not incident_id:
+        empty("No incident chosen.", "Open one from the list of incidents, or follow a link from a page.")
+        return
+    try:
+        with session.record().read() as connection:
+            shown = view.load(connection, incident_id, session.now())
+    except UsageError:
+        empty(
+            "There is no such incident.",
+            f"{incident_id} is not in this record. The link may belong to another installation.",
+        )
+        return
+    parts.head(shown)
+    flash.show()
+    left, right = st.columns([0.68, 0.32], gap="medium")
+    with left:
+        card("Summary", element("p", shown.incident.summary))
+        with st.container(key="card_traffic"), guarded("The traffic"):
+            chart(shown)
+    with right:
+        parts.how_sure(shown.incident)
+        parts.standing(shown)
+        parts.verdict(shown)
+    tabs(shown)
+
+
+with guarded("This incident"):
+    page()

@@ -1,0 +1,30 @@
+"""What surrounds every page: who is acting, and what time it is for vigil."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from dashboard import session
+from dashboard.look.markup import element
+from dashboard.views.moments import utc
+from vigil.errors import VigilError
+
+
+def frame() -> None:
+    """The foot of the sidebar."""
+    with st.sidebar:
+        try:
+            settings = session.settings()
+            speed = settings.clock.speed
+            st.html(
+                element(
+                    "div",
+                    element("div", "Acting as ", element("b", session.analyst())),
+                    element("div", "All times UTC · ", element("b", utc(session.now(), date=False))),
+                    element("div", f"Demonstration clock, {speed:g} times as fast") if speed != 1 else None,
+                    classes="v-foot",
+                )
+            )
+        except VigilError as error:
+            st.html(element("div", str(error), classes="v-problem", role="alert"))
+            st.stop()

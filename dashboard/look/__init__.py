@@ -1,0 +1,1 @@
+"""How the console looks: palette, stylesheet, escaped markup and charts."""

@@ -1,0 +1,1 @@
+"""Queries and view models of the console: no Streamlit in here, so that they are tested without it."""
