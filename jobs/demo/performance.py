@@ -24,6 +24,9 @@ from vigil.record import Record, actions, incidents
 _LOOK_INTO_RECORD_S = 0.5
 _TOPIC = "vigil.events"
 _DRAIN_S = 20.0
+# Real seconds for vigil's processes to start and join before the first event; a machine on which the import took long
+# needs longer for this as well.
+_LEAD_S, _LEAD_SHARE, _LONGEST_LEAD_S = 7.0, 0.8, 30.0
 
 
 class View(Protocol):
@@ -84,13 +87,14 @@ def perform(stage: Stage, view: View) -> Outcome:
     )
     imported_s = time.monotonic() - began
     view.step("starting ingest, jobs and console")
-    clock = stage.raise_curtain()
+    clock = stage.raise_curtain(min(_LONGEST_LEAD_S, max(_LEAD_S, _LEAD_SHARE * imported_s)))
     judge_now = _Judge(simulation, stage.record)
     end = origin + scene.length
     last = end + scene.calm
 
     def finished(played: Played) -> bool:
         share = min(1.0, max(0.0, (played.at - origin) / scene.length))
+        stage.check()
         verdict = judge_now.recently()
         view.playing(played, share, verdict, stage.gateway.restricted)
         return played.at >= end and (not verdict.problems or played.at >= last - timedelta(minutes=1))

@@ -17,9 +17,6 @@ from vigil.record import Record, open_record
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse, open_warehouse
 
-LEAD_S = 7.0
-"""Real seconds between the start of vigil's processes and the first event: they have joined and looked around by then."""
-
 
 class Stage:
     """Use in this order: `with Stage(...)` (servers run), `raise_curtain`, `drop_curtain`, perhaps `keep_console`.
@@ -51,9 +48,9 @@ class Stage:
     ) -> None:
         self._open.close()
 
-    def raise_curtain(self) -> Clock:
-        """Start vigil's processes on a clock that reaches the origin `LEAD_S` from now; returns that clock."""
-        started = datetime.now(UTC) + timedelta(seconds=LEAD_S)
+    def raise_curtain(self, lead_s: float) -> Clock:
+        """Start vigil's processes on a clock that reaches the origin `lead_s` real seconds from now; returns that clock."""
+        started = datetime.now(UTC) + timedelta(seconds=lead_s)
         self._values = merged(self._values, clock_values(self.origin, started, self.scene.speed))
         self._console = self._service("console", "dashboard", {"dashboard": {"port": self._port}})
         console = {"enforcement": {"console_url": self.console_url}}
@@ -71,6 +68,11 @@ class Stage:
         assert self._console is not None
         assert self._console.addresses.dashboard_url is not None
         return self._console.addresses.dashboard_url
+
+    def check(self) -> None:
+        """Raises DependencyError when vigil's processes had to be given up."""
+        assert self._work is not None
+        self._work.wait(0)
 
     def drop_curtain(self) -> None:
         """End the processes that watch and act; servers and console stay."""
