@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 
 import tenacity
 
 from ingest.batch import Limits
-from ingest.partition import Batch, OffsetsWentBack, PartitionWorker
+from ingest.partition import Batch, PartitionWorker, TopicRestarted
 from ingest.pipeline import Pipeline
 from ingest.ranges import Position, RangeLedger, recovered
 from ingest.source import Fenced, Partition, Source
@@ -30,6 +29,7 @@ _log = get_logger("ingest")
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 30.0
 _POLL_WHILE_WAITING_S = 0.5
+_LOOK_EVERY_S = 10.0
 
 
 class Stopping(Exception):
@@ -67,7 +67,8 @@ class Intake:
         self._workers: dict[Partition, PartitionWorker] = {}
         self._stopped: dict[Partition, str] = {}
         self._keeps_metadata: bool | None = None
-        self._run_id = f"run-{uuid.uuid4().hex}"
+        self._epochs: dict[str, str] = {}
+        self._look_at_s = 0.0
 
     def cycle(self, timeout_s: float) -> None:
         """Poll once and store what is due. Waits for ClickHouse as long as it takes.
@@ -83,7 +84,8 @@ class Intake:
                 for worker in due:
                     self._store(worker)
             self._settle(after_s=self._limits.age_s)
-        except (Fenced, OffsetsWentBack) as error:
+            self._look_around()
+        except (Fenced, TopicRestarted) as error:
             _log.info(
                 "partitions dropped, taking them over anew", reason=str(error), partitions=list(map(str, self._workers))
             )
@@ -133,16 +135,17 @@ class Intake:
             plan = "" if ledger.plan is None else f"rebuilding up to {ledger.plan.hi}"
             _log.info("partition taken", partition=str(partition), offset=ledger.next, plan=plan)
         self._membership = membership
+        self._look_at_s = self._now_s() + _LOOK_EVERY_S
 
     def _recovered(self, partition: Partition) -> RangeLedger:
         epoch = self._source.epoch(partition.topic)
+        if epoch is None:
+            raise TopicRestarted(f"{partition.topic} was deleted")
+        self._epochs[partition.topic] = epoch
         first = self._source.first_offset(partition)
         ledger = recovered(self._source.committed(partition), epoch, partition.number, first)
         if self._keeps_metadata is None:
             self._keeps_metadata = self._probe(partition, ledger.position)
-        if not self._keeps_metadata:
-            # Offsets of such a broker may restart with it, and ranges are not rebuilt: the token must not outlive us.
-            ledger = RangeLedger(self._run_id, partition.number, ledger.next)
         if ledger.next < first:
             self._look_for_loss(partition, ledger.next)
         return ledger
@@ -168,6 +171,23 @@ class Intake:
                 partition=str(partition),
                 lost_offsets=f"{expected}-{first - 1}",
             )
+
+    def _look_around(self) -> None:
+        """Now and then: does Kafka answer (`poll` is silent about that), and are the topics still the same ones?
+
+        Raises TopicRestarted when one was deleted and created again: its offsets mean other records now.
+        """
+        now_s = self._now_s()
+        if self._membership is None or now_s < self._look_at_s:
+            return
+        self._look_at_s = now_s + _LOOK_EVERY_S
+        for topic in self._dialects:
+            epoch = self._source.epoch(topic)
+            if epoch is None:
+                _log.warning("there is no such topic; create it or correct kafka.topics", topic=topic)
+            if self._epochs.get(topic, epoch) != epoch:
+                del self._epochs[topic]
+                raise TopicRestarted(f"{topic} was deleted and perhaps created again")
 
     def _due(self) -> list[PartitionWorker]:
         now_s = self._now_s()

@@ -27,6 +27,7 @@ from vigil.settings import IngestSettings, KafkaSettings
 _CALL_TIMEOUT_S = 20.0
 _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 5.0
+_RECONNECT_S = 1.0
 _EMBEDDED_SESSION_TIMEOUT_S = 6.0
 _MAX_POLL_INTERVAL_S = 300.0
 _METADATA_MAX_AGE_S = 30.0
@@ -63,6 +64,8 @@ class KafkaSource:
                 client_id="vigil-ingest",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
+                # A misspelt topic must not come into being.
+                allow_auto_create_topics=False,
                 max_poll_records=ingest.batch_rows,
                 # A record larger than this is still fetched, alone.
                 max_partition_fetch_bytes=_FETCH_BYTES,
@@ -73,6 +76,7 @@ class KafkaSource:
                 metrics_enabled=False,
             )
         self._consumer.subscribe(list(topics))
+        self._admin: KafkaAdminClient | None = None
 
     @property
     def membership(self) -> object | None:
@@ -90,15 +94,24 @@ class KafkaSource:
             polled = self._consumer.poll(timeout_ms=max(0, int(timeout_s * 1000)))
         return {Partition(topic, number): records for (topic, number), records in polled.items()}
 
-    def epoch(self, topic: str) -> str:
-        """See Source; a broker that knows no topic ids gives the same for all."""
-        with self._translated():
-            admin = KafkaAdminClient(**self._connection)
-            try:
-                (described,) = admin.describe_topics([topic])
-            finally:
-                admin.close()
-        return str(described.get("topic_id"))
+    def epoch(self, topic: str) -> str | None:
+        """See Source. Raises ConfigError for a broker without topic ids."""
+        try:
+            with self._translated():
+                if self._admin is None:
+                    self._admin = KafkaAdminClient(**self._connection)
+                (described,) = self._admin.describe_topics([topic])
+        except BrokerUnavailable:
+            self._close_admin()
+            raise
+        if described["error_code"] == kafka_errors.UnknownTopicOrPartitionError.errno:
+            return None
+        if described["topic_id"] is None:
+            raise ConfigError(
+                f"the brokers at {self._servers} give topics no ids, on which exactly once rests;"
+                " use Apache Kafka 2.8 or later"
+            )
+        return str(described["topic_id"])
 
     def first_offset(self, partition: Partition) -> NextOffset:
         """See Source."""
@@ -154,8 +167,15 @@ class KafkaSource:
 
     def close(self) -> None:
         """See Source."""
+        self._close_admin()
         with suppress(kafka_errors.KafkaError):
             self._consumer.close(autocommit=False, timeout_ms=int(_CLOSE_TIMEOUT_S * 1000))
+
+    def _close_admin(self) -> None:
+        if self._admin is not None:
+            with suppress(kafka_errors.KafkaError):
+                self._admin.close()
+            self._admin = None
 
     def _owned(self, partitions: Iterable[Partition]) -> list[TopicPartition]:
         owned = self._consumer.assignment()
@@ -180,6 +200,7 @@ def connection_options(bootstrap_servers: str, settings: KafkaSettings) -> dict[
         "security_protocol": settings.security_protocol,
         "bootstrap_timeout_ms": int(_CONNECT_TIMEOUT_S * 1000),
         "request_timeout_ms": int(_CALL_TIMEOUT_S * 1000),
+        "reconnect_backoff_max_ms": int(_RECONNECT_S * 1000),
     }
     if settings.sasl_mechanism is not None:
         options["sasl_mechanism"] = settings.sasl_mechanism

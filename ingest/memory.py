@@ -105,8 +105,9 @@ class MemorySource:
         self._step()
         return polled
 
-    def epoch(self, topic: str) -> str:
-        return self._broker.epoch
+    def epoch(self, topic: str) -> str | None:
+        known = any(partition.topic == topic for partition in self._broker.log)
+        return self._broker.epoch if known else None
 
     def first_offset(self, partition: Partition) -> NextOffset:
         return NextOffset(0)

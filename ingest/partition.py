@@ -18,8 +18,8 @@ from vigil.errors import IntegrityError, VigilError
 from vigil.ids import NextOffset
 
 
-class OffsetsWentBack(VigilError):
-    """A record came whose offset was read before: the topic was deleted and created again."""
+class TopicRestarted(VigilError):
+    """The topic was deleted and created again, or its offsets restarted with the broker."""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -63,9 +63,9 @@ class PartitionWorker:
         return self._expected
 
     def offer(self, records: Sequence[Record], now_s: float) -> None:
-        """Take records, in order. Raises OffsetsWentBack."""
+        """Take records, in order. Raises TopicRestarted."""
         if records[0].offset < self._expected:
-            raise OffsetsWentBack(f"{self.partition}: offset {records[0].offset} came again after {self._expected - 1}")
+            raise TopicRestarted(f"{self.partition}: offset {records[0].offset} came again after {self._expected - 1}")
         self._buffer.add(records, now_s)
         self._expected = NextOffset(records[-1].offset + 1)
 

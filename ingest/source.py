@@ -46,8 +46,8 @@ class Source(Protocol):
         """Records that follow those given out before; empty when none come in time. Also joins the group."""
         ...
 
-    def epoch(self, topic: str) -> str:
-        """The topic's id, another one after it was deleted and created again."""
+    def epoch(self, topic: str) -> str | None:
+        """The topic's id, another one after it was deleted and created again; None when there is no such topic."""
         ...
 
     def first_offset(self, partition: Partition) -> NextOffset:
