@@ -147,7 +147,8 @@ class Renderer:
         else:
             event["error_type"] = error
         if account.temperature is not None:
-            event["temperature"] = account.temperature
+            # Programs trace their calls; people do not.
+            event.update(temperature=account.temperature, trace_id=identity, span_id=identity[16:])
         if account.org.guarded:
             event["guardrail"] = {"status": "ok", "categories": [], "max_score": round(0.02 * first_token, 4), "action": "allow"}  # fmt: skip
         if turn is not None:

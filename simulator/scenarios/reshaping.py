@@ -31,7 +31,11 @@ def dice_of(event: Event, stage: Stage) -> Dice:
 
 def with_text(event: Event, text: str) -> Event:
     """A copy of the event whose last user turn is `text`, without the history that led elsewhere."""
-    return {**event, "input": [{"role": "user", "content": text}], "input_tokens": int(len(text) / 4.3) + 7}
+    changed = {**event, "input": [{"role": "user", "content": text}]}
+    # Without the history there is nothing that could have been cached.
+    changed.pop("cache_read_tokens", None)
+    changed["input_tokens"] = int((len(text) + len(changed.get("system", ""))) / 4.3) + 7
+    return changed
 
 
 def with_answer(event: Event, answer: str, **changes: object) -> Event:
