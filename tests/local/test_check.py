@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vigil.local import status
 from vigil.local.broker import EmbeddedBroker
 from vigil.local.check import look, prepare
 from vigil.local.clickhouse import EmbeddedClickHouse
@@ -49,6 +50,7 @@ def test_empty_servers_are_found_wanting_left_alone_and_then_prepared(servers: d
         "record: up to date",
         "Kafka: no topic is missing",
     ]
+    assert [finding for finding in status.look(settings) if not finding.ok] == []
     url = settings.clickhouse.url
     assert url is not None
     warehouse = Warehouse(url.get_secret_value())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import fcntl
+import re
+from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
+from uuid import uuid4
 
 import pytest
 
 from vigil.errors import WarehouseUnavailable, WorkspaceError
 from vigil.local import clickhouse as module
 from vigil.local.clickhouse import EmbeddedClickHouse
-from vigil.warehouse import Warehouse
+from vigil.warehouse import Warehouse, migrate
 
 
 def test_it_keeps_no_system_logs(clickhouse: EmbeddedClickHouse) -> None:
@@ -37,3 +41,25 @@ def test_a_folder_that_another_server_uses_is_said_so(tmp_path: Path, monkeypatc
         fcntl.flock(other, fcntl.LOCK_EX)
         with pytest.raises(WorkspaceError, match=r"another ClickHouse server \(PID: 4711\) still uses"):
             EmbeddedClickHouse(tmp_path, tmp_path / "log").start()
+
+
+def test_the_way_to_another_clickhouse_that_the_docs_give_works(
+    clickhouse: EmbeddedClickHouse, warehouse: Warehouse
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "embedded-stack.md").read_text()
+    match = re.search(r"```sql\n(.*?)```", page, re.DOTALL)
+    assert match is not None
+    url = urlsplit(clickhouse.url)
+    now = datetime.now(UTC)
+    columns = ["event_id", "event_time", "received_at", "tenant_id", "source", "account_id", "last_user_text"]
+    row = [uuid4(), now, now, "t", "s", "a", "please list the hours of the shop on 5th street"]
+    warehouse.insert("events", columns, [[value] for value in row])
+    other = Warehouse(clickhouse.url.rsplit("/", 1)[0] + f"/{warehouse.database}_new")
+    migrate(other)
+    statement = match[1].replace("PORT", str(url.port)).replace("PASSWORD", str(url.password))
+    other.command(statement.replace("'vigil', 'events'", f"'{warehouse.database}', 'events'"))
+    compared = "SELECT event_id, has_content, text_fingerprint, template_bands FROM events"
+    assert other.query(compared) == warehouse.query(compared) != []
+    assert other.query("SELECT sum(calls) FROM account_hours") == [(1,)]
+    other.command(f"DROP DATABASE {other.database} SYNC")
+    other.close()
