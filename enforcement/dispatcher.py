@@ -69,12 +69,19 @@ class Dispatcher:
         with self._record.read() as connection:
             if not outbox.count_pending(connection):
                 return []
-        with self._record.write() as connection:
-            switches = kill_switches.active(connection, now)
-            claimed: list[OutboxRow] = []
-            for adapter in outbox.pending_adapters(connection):
-                rows = outbox.claim(connection, now, self._worker, until, _ROWS_PER_ADAPTER, adapter=adapter)
-                claimed += [row for row in rows if not self._withdrawn(connection, row, switches, now)]
+        claimed: list[OutboxRow] = []
+        withdrawn = 1
+        # What is withdrawn makes room for what waits behind it.
+        while withdrawn and not claimed:
+            withdrawn = 0
+            with self._record.write() as connection:
+                switches = kill_switches.active(connection, now)
+                for adapter in outbox.pending_adapters(connection):
+                    for row in outbox.claim(connection, now, self._worker, until, _ROWS_PER_ADAPTER, adapter=adapter):
+                        if self._withdrawn(connection, row, switches, now):
+                            withdrawn += 1
+                        else:
+                            claimed.append(row)
         return claimed
 
     def _withdrawn(

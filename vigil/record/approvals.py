@@ -35,8 +35,8 @@ class Approval(msgspec.Struct, frozen=True):
 
 def of_action(connection: Connection, action_id: str) -> list[Approval]:
     """Who said what, oldest first."""
-    query = select(approvals).where(approvals.c.action_id == action_id).order_by(approvals.c.at, approvals.c.actor)
-    return [_approval(row) for row in connection.execute(query)]
+    rows = connection.execute(select(approvals).where(approvals.c.action_id == action_id))
+    return sorted(map(_approval, rows), key=lambda said: (said.at, said.verdict != PROPOSED, said.actor))
 
 
 def note_proposer(connection: Connection, action_id: str, actor: str, at: datetime) -> None:
