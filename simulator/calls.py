@@ -59,6 +59,7 @@ class Renderer:
     def __init__(self, composer: Composer, *, newest: float) -> None:
         self._composer = composer
         self._newest = newest
+        self._constants: dict[str, Event] = {}
 
     def render(self, calls: Sequence[Call], dice: Dice) -> list[Event]:
         """Events of `calls`, in their order. Noise is drawn for all at once."""
@@ -73,8 +74,15 @@ class Renderer:
             for i, call in enumerate(calls)
         ]
 
+    def _of_account(self, account: Account) -> Event:
+        """What all events of an account have in common, made once."""
+        fields = self._constants.get(account.account_id)
+        if fields is None:
+            fields = self._constants[account.account_id] = _account_fields(account)
+        return fields
+
     def _event(self, call: Call, first_token: float, pace: float, outcome: float, identity: str, dice: Dice) -> Event:
-        account, model, org = call.account, call.model, call.account.org
+        account, model = call.account, call.model
         turn = call.turn
         prompt_tokens, cached = _prompt_tokens(call)
         answer_tokens = call.answer_tokens
@@ -103,14 +111,9 @@ class Renderer:
         event: Event = {
             "event_id": f"{identity[:8]}-{identity[8:12]}-4{identity[13:16]}-a{identity[17:20]}-{identity[20:]}",
             "event_time": timestamp(call.at),
-            "tenant_id": org.tenant_id,
-            "environment": "prod",
-            "source": account.source,
-            "org_id": org.org_id,
-            "account_id": account.account_id,
+            **self._of_account(account),
             "api_key_hash": call.key,
             "response_id": "resp_" + identity[8:28],
-            "operation": "chat",
             "provider": model.provider,
             "request_model": model.name,
             "response_model": version,
@@ -127,9 +130,6 @@ class Renderer:
             "client_asn": call.site.asn,
             "client_country": call.site.country,
             "user_agent": call.agent,
-            "email_domain": account.email_domain,
-            "payment_fingerprint": account.payment,
-            "account_created_at": account.created_at.isoformat(timespec="seconds"),
         }
         if cached:
             event["cache_read_tokens"] = cached
@@ -162,6 +162,20 @@ class Renderer:
         if call.changes is not None:
             event = {key: value for key, value in {**event, **call.changes}.items() if value is not None}
         return event
+
+
+def _account_fields(account: Account) -> Event:
+    return {
+        "tenant_id": account.tenant_id,
+        "environment": "prod",
+        "source": account.source,
+        "org_id": account.org.org_id,
+        "account_id": account.account_id,
+        "operation": "chat",
+        "email_domain": account.email_domain,
+        "payment_fingerprint": account.payment,
+        "account_created_at": account.created_at.isoformat(timespec="seconds"),
+    }
 
 
 def timestamp(at: float) -> str:
