@@ -15,6 +15,7 @@ import click
 from simulator.calls import Event
 from simulator.scenarios.base import all_scenarios
 from simulator.sinks import TopicSink, opened, write_lines
+from simulator.text.pool import read_pool
 from simulator.traffic import Simulation
 from simulator.traffic import simulate as plan_simulation
 from simulator.truth import write_json
@@ -63,6 +64,11 @@ class Moment(click.ParamType[Any]):
 )
 @click.option("--duration", type=Span(), default="3d", show_default=True, help="Length, e.g. 90m, 36h, 3d.")
 @click.option("--quiet", type=Span(), help="Time before the first scenario; default: two thirds of the duration.")
+@click.option(
+    "--pool",
+    type=click.Path(path_type=Path),
+    help="Texts for first messages instead of the grammar's: parquet with a column text, or one a line.",
+)
 @click.option("--out", help="File to write: .jsonl, .jsonl.gz, .jsonl.zst, or - for standard output.")
 @click.option("--topic", help="Kafka topic to produce to instead.")
 @click.option(
@@ -81,6 +87,7 @@ def simulate(
     start: datetime | None,
     duration: timedelta,
     quiet: timedelta | None,
+    pool: Path | None,
     out: str | None,
     topic: str | None,
     truth: Path | None,
@@ -100,8 +107,9 @@ def simulate(
     if start is None:
         now = settings.make_clock().now()
         start = now.replace(minute=0, second=0, microsecond=0) - duration
+    texts = read_pool(pool) if pool is not None else ()
     names = [name.strip() for name in scenario.split(",") if name.strip()]
-    simulation = plan_simulation(names, seed=seed, start=start, duration=duration, scale=scale, quiet=quiet)
+    simulation = plan_simulation(names, seed=seed, start=start, duration=duration, scale=scale, quiet=quiet, pool=texts)
     if truth is not None:
         simulation.truth.write(truth)
     if exceptions is not None:

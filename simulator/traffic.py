@@ -98,12 +98,13 @@ def simulate(
     scale: str = "small",
     quiet: timedelta | None = None,
     calm: timedelta = timedelta(0),
+    pool: Sequence[str] = (),
 ) -> Simulation:
     """Plan a simulation. The same arguments give the same events, byte for byte.
 
     `scenarios` are names as `vigil simulate list` shows them; a name given twice plays two instances. Attacks start
     after `quiet` (default: two thirds of the duration), so that detectors have a past to compare with, and are over
-    `calm` before the end. Raises
+    `calm` before the end. `pool` holds texts for first messages, in place of the grammar's. Raises
     UsageError for an unknown name or scale, or a period that is too short.
     """
     if start.tzinfo is None:
@@ -111,7 +112,7 @@ def simulate(
     if duration <= timedelta(0):
         raise UsageError("the duration must be positive")
     end = start + duration
-    world = World(seed, scale, start)
+    world = World(seed, scale, start, pool)
     seen: Counter[str] = Counter()
     acts = []
     for name in scenarios:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -78,14 +78,14 @@ class Account(msgspec.Struct, frozen=True, eq=False):
 class World:
     """Everybody who calls, before any scenario. The same seed and scale give the same world."""
 
-    def __init__(self, seed: int, scale: str, epoch: datetime) -> None:
+    def __init__(self, seed: int, scale: str, epoch: datetime, pool: Sequence[str] = ()) -> None:
         if scale not in SCALES:
             raise UsageError(f"no scale {scale!r}; scales are {', '.join(SCALES)}")
         self.seed = seed
         self.scale = SCALES[scale]
         self.epoch = epoch.astimezone(UTC)
         """The start of the simulation: accounts are of an age as of then."""
-        self.composer = Composer(seed)
+        self.composer = Composer(seed, pool)
         self.tenants = _TENANTS[: self.scale.tenants]
         self.accounts: tuple[Account, ...] = tuple(self._populate(Dice.of(seed, "world", scale)))
 

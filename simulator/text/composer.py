@@ -39,10 +39,14 @@ class Persona(msgspec.Struct, frozen=True):
 
 
 class Composer:
-    """All text of one world. Each method draws from the dice it is given; the pools depend on the seed alone."""
+    """All text of one world. Each method draws from the dice it is given; the rest depends on the seed alone.
 
-    def __init__(self, seed: int) -> None:
+    `pool`: texts that first messages are taken from, in place of the grammar. Answers stay the grammar's.
+    """
+
+    def __init__(self, seed: int, pool: Sequence[str] = ()) -> None:
         self._seed = seed
+        self._pool = pool
         self.names = Names(seed)
         draws = _draws(self.names)
         self.english = Grammar(english.RULES, draws)
@@ -65,6 +69,8 @@ class Composer:
     def first(self, persona: Persona, dice: Dice) -> tuple[str, Topic]:
         """The first message of a conversation, and its topic."""
         topic = dice.zipf(persona.topics)
+        if self._pool:
+            return dice.pick(self._pool), topic
         what = dice.unit()
         if what < 0.045:
             return dice.zipf(_COMMONPLACES), topic
@@ -95,7 +101,7 @@ class Composer:
 
     def answer(self, topic: Topic, characters: int, dice: Dice, language: str = "en") -> str:
         """A model's answer of about that many characters."""
-        pool = self._pool(topic, language)
+        pool = self._answers(topic, language)
         if language == "en":
             slots = self._slots[topic.name]
             parts = [self.english.expand("answer_opening", slots, dice)]
@@ -125,7 +131,7 @@ class Composer:
             return self.english, self._slots[topic.name]
         return self._foreign[persona.language], {}
 
-    def _pool(self, topic: Topic, language: str) -> tuple[str, ...]:
+    def _answers(self, topic: Topic, language: str) -> tuple[str, ...]:
         key = topic.name if language == "en" else language
         pool = self._paragraphs.get(key)
         if pool is None:

@@ -57,6 +57,29 @@ def test_permitted_principals_are_written_as_replay_reads_them(tmp_path: Path) -
     assert orgs == {permission.org_id}
 
 
+def test_first_messages_come_from_the_pool_when_there_is_one(tmp_path: Path) -> None:
+    pool = tmp_path / "pool.txt"
+    pool.write_text("\n".join(f"real prompt {number}" for number in range(120)))
+    run(*ARGUMENTS[2:], "--pool", str(pool), "--out", str(tmp_path / "e.jsonl"))
+    events = [json.loads(line) for line in (tmp_path / "e.jsonl").read_bytes().splitlines()]
+    people = [event for event in events if "input" in event and "system" not in event]
+    first = [event["input"][0]["content"] for event in people if event["input"][0]["role"] == "user"]
+    assert first
+    assert sum(text.startswith("real prompt") for text in first) > 0.9 * len(first)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "does not exist"), ("one\ntwo\n", "at least 100"), ("not parquet", "not a readable")],
+)
+def test_a_pool_that_cannot_be_used_is_said_so(tmp_path: Path, content: str | None, message: str) -> None:
+    pool = tmp_path / ("pool.parquet" if content == "not parquet" else "pool.txt")
+    if content is not None:
+        pool.write_text(content)
+    result = CliRunner().invoke(simulate, [*ARGUMENTS, "--pool", str(pool), "--out", str(tmp_path / "e.jsonl")])
+    assert message in str(result.exception)
+
+
 def test_bytes_do_not_depend_on_the_process() -> None:
     """Python's string hashing differs from process to process; the events may not."""
     digests = set()
