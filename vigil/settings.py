@@ -122,7 +122,7 @@ class EmbedSettings(Section):
         description="`static` (CPU) or `transformer` (GPU, needs the extra `transformer`); `transformer:FOLDER` for a model of your own",
     )
     device: str | None = Field(None, description="`cpu`, `cuda` or `cuda:1`; unset = a GPU when there is one")
-    batch_texts: int = Field(1_024, gt=0, le=65_536, description="Texts embedded and stored at a time")
+    batch_texts: int = Field(4_096, gt=0, le=65_536, description="Texts embedded and stored at a time")
     every_s: float = Field(2.0, gt=0, description="Seconds between two looks for new texts")
     lookback_hours: float = Field(
         24.0,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -59,15 +60,16 @@ def embed(
     start, end = start or now - lookback, end or now + ahead
     if start >= end:
         raise UsageError(f"--since {start.isoformat()} is not before --until {end.isoformat()}")
-    warehouse = open_warehouse(settings)
     chosen = make_encoder(encoder or settings.embed.encoder, device or settings.embed.device)
-    worker = EmbeddingWorker(warehouse, chosen, clock, batch_texts=settings.embed.batch_texts, share=share)
-    if once or since:
-        migrate(warehouse)
-        _embed_range(worker, start, end, as_json)
-        return
-    _serve_metrics(settings)
-    worker.run(_stop_on_signals(), every=timedelta(seconds=settings.embed.every_s), lookback=lookback, ahead=ahead)
+    with closing(open_warehouse(settings)) as warehouse:
+        worker = EmbeddingWorker(warehouse, chosen, clock, batch_texts=settings.embed.batch_texts, share=share)
+        if once or since:
+            migrate(warehouse)
+            _embed_range(worker, start, end, as_json)
+            return
+        _serve_metrics(settings)
+        every = timedelta(seconds=settings.embed.every_s)
+        worker.run(_stop_on_signals(), every=every, lookback=lookback, ahead=ahead)
 
 
 def _embed_range(worker: EmbeddingWorker, since: datetime, until: datetime, as_json: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -137,3 +138,22 @@ def read_texts(warehouse: Warehouse, pending: Sequence[PendingText]) -> Mapping[
         },
     )
     return {(tenant, fingerprint): text for tenant, fingerprint, text in rows}
+
+
+def read_ahead(
+    warehouse: Warehouse, batches: Sequence[Sequence[PendingText]]
+) -> Iterator[tuple[Sequence[PendingText], Mapping[TextKey, str]]]:
+    """Each batch with what its texts say; the next one is read in a thread while the caller works on this one."""
+    if len(batches) == 1:
+        yield batches[0], read_texts(warehouse, batches[0])
+        return
+    with ThreadPoolExecutor(1, "embed-read") as reader:
+        try:
+            reading = reader.submit(read_texts, warehouse, batches[0])
+            for batch, following in zip(batches, [*batches[1:], ()], strict=True):
+                texts = reading.result()
+                reading = reader.submit(read_texts, warehouse, following)
+                yield batch, texts
+        finally:
+            # The connection is the thread's own.
+            reader.submit(warehouse.close).result()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from detectors.embed.share import Share
-from detectors.embed.texts import PendingText, TextKey, pending_texts, read_texts, spans
+from detectors.embed.texts import PendingText, TextKey, pending_texts, read_ahead, spans
 from detectors.encoders import Encoder, Vectors, identity
 from vigil.clock import Clock
 from vigil.errors import WarehouseUnavailable
@@ -35,7 +35,7 @@ LONGEST_WAIT_S = 60.0
 _KEYS_AT_A_TIME = 50_000
 """Texts asked for in one query: it groups the span's events each time, and a key takes 100 bytes."""
 
-_COLUMNS = ("tenant_id", "encoder", "event_time", "text_fingerprint", "embedded_at", "vec_bytes")
+_COLUMNS = ("tenant_id", "encoder", "event_time", "text_fingerprint", "vec_bytes")
 
 _log = get_logger("embed")
 
@@ -71,7 +71,7 @@ class EmbeddingWorker:
         encoder: Encoder,
         clock: Clock,
         *,
-        batch_texts: int = 1_024,
+        batch_texts: int = 4_096,
         share: Share = Share(),  # noqa: B008 - frozen
     ) -> None:
         self._warehouse = warehouse
@@ -102,8 +102,9 @@ class EmbeddingWorker:
             ):
                 # In order of time, so that the bodies of a batch lie close together.
                 in_time = sorted(pending, key=lambda text: (text.event_time, text.key))
-                for start in range(0, len(in_time), self._batch_texts):
-                    yield self._embed(in_time[start : start + self._batch_texts])
+                batches = [in_time[at : at + self._batch_texts] for at in range(0, len(in_time), self._batch_texts)]
+                for batch, texts in read_ahead(self._warehouse, batches):
+                    yield self._embed(batch, texts)
                 if len(pending) < _KEYS_AT_A_TIME:
                     break
                 after = pending[-1].key
@@ -153,11 +154,10 @@ class EmbeddingWorker:
             _log.info("embedded", texts=embedded, without_text=without_text, encoder=self.encoder)
         return all_done
 
-    def _embed(self, pending: Sequence[PendingText]) -> Batch:
+    def _embed(self, pending: Sequence[PendingText], texts: Mapping[TextKey, str]) -> Batch:
         started = time.perf_counter()
         outcome = "error"
         try:
-            texts = read_texts(self._warehouse, pending)
             known = [text for text in pending if text.key in texts]
             if known:
                 self._store(known, self._encode([texts[text.key] for text in known]))
@@ -167,14 +167,12 @@ class EmbeddingWorker:
         return Batch(len(known), len(pending) - len(known))
 
     def _store(self, texts: Sequence[PendingText], vectors: Vectors) -> None:
-        now = self._clock.now()
         self._unconfirmed = _Block(
             [
                 [text.tenant_id for text in texts],
                 [self.encoder] * len(texts),
                 [text.event_time for text in texts],
                 [text.fingerprint for text in texts],
-                [now] * len(texts),
                 bfloat16_bytes(vectors),
             ],
             digest(self.encoder, *(f"{text.event_time} {text.tenant_id} {text.fingerprint}" for text in texts)),

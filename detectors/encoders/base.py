@@ -15,7 +15,7 @@ from vigil.errors import ConfigError
 Vectors = npt.NDArray[np.float32]
 """float32 [n, dimensions], one row a text."""
 
-MAX_TEXT_CHARS = 32_768
+MAX_TEXT_CHARS = 8_192
 """Characters of a text that an encoder reads; of a longer one, its two ends."""
 
 HALF_CHARS = (MAX_TEXT_CHARS - 1) // 2

@@ -41,8 +41,9 @@ def event(
 
 
 def write(warehouse: Warehouse, events: Sequence[InferenceEvent]) -> None:
-    """Store events through ingest's own writer."""
-    accepted = [Accepted(event, Origin(), event.event_time, b"") for event in events]
+    """Store events through ingest's own writer, received today: bodies expire a month after that."""
+    today = datetime.now(UTC)
+    accepted = [Accepted(event, Origin(), today, b"") for event in events]
     EventWriter(warehouse).write(accepted, [], token=uuid.uuid4().hex)
 
 

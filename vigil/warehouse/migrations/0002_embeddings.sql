@@ -10,7 +10,8 @@ CREATE TABLE IF NOT EXISTS embeddings
     -- Of the first event with this text that the worker saw on this day.
     event_time DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
     text_fingerprint UInt64,
-    embedded_at DateTime64(6, 'UTC') CODEC(Delta, ZSTD(1)),
+    -- By the server's clock: in a replay vigil's own may stand a year ago, and the row would expire at once.
+    embedded_at DateTime64(6, 'UTC') DEFAULT now64(6) CODEC(Delta, ZSTD(1)),
     -- Little-endian bfloat16 values one after another: clickhouse-driver knows no BFloat16 and encodes lists of floats
     -- five times slower than it sends bytes. Read `vec` through arrayMap(x -> toFloat32(x), vec).
     vec_bytes String EPHEMERAL '',
