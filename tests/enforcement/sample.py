@@ -90,7 +90,7 @@ class World:
 
     record: Record
     policies: Sequence[Policy]
-    clock: SimulatedClock = field(default_factory=lambda: SimulatedClock(NOW))
+    clock: Any = field(default_factory=lambda: SimulatedClock(NOW))
     facts: Mapping[tuple[str, str], AccountFacts] = field(default_factory=dict)
     permitted: PermittedPrincipals = field(default_factory=PermittedPrincipals)
     enforcement: EnforcementSettings = field(default_factory=EnforcementSettings)

@@ -47,7 +47,7 @@ class Delivering:
 
     def __init__(self, record: Record, folder: Path, text: str = RING_THROTTLE, **replace: str) -> None:
         self.clock = RunningClock()
-        self.world = World(record, [policy(folder, text, **replace)], clock=self.clock)  # type: ignore[arg-type]
+        self.world = World(record, [policy(folder, text, **replace)], clock=self.clock)
         self.gateway = ScriptedAdapter()
         self.pages = RecordingAdapter()
         self.adapters: dict[str, Adapter] = {"log": self.gateway, "page": self.pages}
@@ -393,7 +393,7 @@ def test_through_a_real_gateway(record: Record, tmp_path: Path) -> None:
 def test_leases_and_pauses_are_in_real_time_on_a_clock_that_runs_faster(record: Record, tmp_path: Path) -> None:
     started = datetime.now(UTC)
     clock = ScaledClock(NOW, started, 3_600.0)
-    world = World(record, [policy(tmp_path, RING_THROTTLE, ladder="[ban]")], clock=clock)  # type: ignore[arg-type]
+    world = World(record, [policy(tmp_path, RING_THROTTLE, ladder="[ban]")], clock=clock)
     world.open(ring("a"))
     world.enforce()
     adapters: dict[str, Adapter] = {"log": ScriptedAdapter(away)}
