@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from statistics import median
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.calibration.gamma_poisson import GammaPoisson
+from detectors.calibration.tail import ParetoTail, fit_tail
 from detectors.schedule import HOUR, floor
 
 MIN_DAYS = 2.0
@@ -20,7 +20,16 @@ MIN_DAYS = 2.0
 _MIN_DAYS_OF_CLASS = 3
 _BINS_PER_HOUR = 12
 _LEVEL_SPAN_HOURS = 2
+LONG_SPAN_HOURS = 6
+"""Length of the longest window that is judged by a baseline."""
+
 _LEAST_SPREAD = 0.1
+_MIN_EXPECTED = 5.0
+_KEPT = 0.99
+"""The worst percent of the history are outages as like as not; they must not hide the next one."""
+
+_TAIL_SPANS = 200
+_TAIL_SHARE = 0.1
 
 
 class HourCount(msgspec.Struct, frozen=True):
@@ -35,7 +44,9 @@ class Baseline(msgspec.Struct, frozen=True):
 
     `day_level`: the last 24 hours over what the profile promises for them, at most 1. `knows_weekend`,
     `knows_weekday`: whether the profile has seen such a day. `dispersion`: variance over mean of short counts within an hour (1 = Poisson; sessions and batches make it more).
-    `spread`: relative standard deviation of an hour's level around what profile and the hours before it promise.
+    `spread`: relative standard deviation of an hour's level around what the profile and the hours before promise.
+    `hour_tail`, `long_tail`: how often an hour, and six, fell so short of that promise, as a tail of the log ratio; None while the
+    history is too short for one.
     """
 
     days: float
@@ -43,6 +54,8 @@ class Baseline(msgspec.Struct, frozen=True):
     weekend: tuple[float, ...]
     dispersion: float
     spread: float
+    hour_tail: ParetoTail | None
+    long_tail: ParetoTail | None
     day_level: float = 1.0
     knows_weekday: bool = True
     knows_weekend: bool = True
@@ -69,9 +82,14 @@ class Baseline(msgspec.Struct, frozen=True):
             moment = until
         return total
 
-    def model(self, expected: float) -> GammaPoisson:
-        """The distribution of a count with this expectation."""
-        return GammaPoisson(expected, expected * self.dispersion + (expected * self.spread) ** 2)
+    def at_most(self, received: int, expected: float, span: timedelta) -> float:
+        """P(so few calls in `span` or fewer): the gamma-Poisson's answer, or for an hour and more that of the history
+        of shortfalls when it is larger: it knows silences that no smooth model does."""
+        p_value = GammaPoisson(expected, expected * self.dispersion + (expected * self.spread) ** 2).at_most(received)
+        if span < HOUR:
+            return p_value
+        tail = self.hour_tail if span == HOUR else self.long_tail
+        return p_value if tail is None else max(p_value, tail.beyond(_shortfall(received, expected)))
 
 
 def build_baseline(hours: Mapping[datetime, HourCount], now: datetime) -> Baseline | None:
@@ -87,19 +105,24 @@ def build_baseline(hours: Mapping[datetime, HourCount], now: datetime) -> Baseli
     days = (end - first) / timedelta(days=1)
     if days < MIN_DAYS:
         return None
-    counts = np.array([past[hour].calls if hour in past else 0 for hour in _hours(first, end)], dtype=float)
-    profile = {weekend: tuple(_usual(first, counts, hour, weekend) for hour in range(24)) for weekend in (False, True)}
-    usual = np.array([profile[hour.weekday() >= 5][hour.hour] for hour in _hours(first, end)])
+    grid = _hours(first, end)
+    counts = np.array([past[hour].calls if hour in past else 0 for hour in grid], dtype=float)
+    weekend = np.array([hour.weekday() >= 5 for hour in grid])
+    slot = np.array([hour.hour for hour in grid])
+    profile, promised = _profile(counts, weekend, slot)
     dispersion = _dispersion(past.values())
+    last_day = slice(-24, None)
     return Baseline(
         days=round(days, 2),
-        weekday=profile[False],
-        weekend=profile[True],
+        weekday=tuple(profile[0].tolist()),
+        weekend=tuple(profile[1].tolist()),
         dispersion=round(dispersion, 4),
-        spread=_spread(counts, usual, dispersion),
-        day_level=round(min(1.0, float((counts[-24:].sum() + 1) / (usual[-24:].sum() + 1))), 4),
-        knows_weekday=_has_seen(first, end, weekend=False),
-        knows_weekend=_has_seen(first, end, weekend=True),
+        spread=_spread(*_kept_promises(counts, promised, 1), dispersion),
+        hour_tail=_shortfall_tail(*_kept_promises(counts, promised, 1)),
+        long_tail=_shortfall_tail(*_kept_promises(counts, promised, LONG_SPAN_HOURS)),
+        day_level=round(min(1.0, float((counts[last_day].sum() + 1) / (promised[last_day].sum() + 1))), 4),
+        knows_weekday=int((~weekend).sum()) >= 24,
+        knows_weekend=int(weekend.sum()) >= 24,
     )
 
 
@@ -107,21 +130,27 @@ def _hours(first: datetime, end: datetime) -> list[datetime]:
     return [first + number * HOUR for number in range(round((end - first) / HOUR))]
 
 
-def _has_seen(first: datetime, end: datetime, *, weekend: bool) -> bool:
-    """Whether a whole day of this kind lies in the history."""
-    return sum((hour.weekday() >= 5) == weekend for hour in _hours(first, end)) >= 24
+def _profile(
+    counts: NDArray[np.float64], weekend: NDArray[np.bool_], slot: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Calls of each hour of the day, as medians over the days of its kind (over all days while these are few):
+    [kind, hour], and for each hour of the history what the *other* days promised for it.
 
-
-def _usual(first: datetime, counts: NDArray[np.float64], hour: int, weekend: bool) -> float:
-    """Median over the days of the class; over all days while the class has too few."""
-    offset = (hour - first.hour) % 24
-    of_class, of_all = [], []
-    for index in range(offset, len(counts), 24):
-        of_all.append(float(counts[index]))
-        if ((first + index * HOUR).weekday() >= 5) == weekend:
-            of_class.append(float(counts[index]))
-    chosen = of_class if len(of_class) >= _MIN_DAYS_OF_CLASS else of_all
-    return round(median(chosen), 2) if chosen else 0.0
+    Only the second may be compared with the history: a median that an hour took part in fits it too well.
+    """
+    profile, promised = np.zeros((2, 24)), np.zeros(len(counts))
+    for kind in (0, 1):
+        for hour in range(24):
+            of_hour = np.flatnonzero(slot == hour)
+            of_kind = of_hour[weekend[of_hour] == bool(kind)]
+            chosen = of_kind if len(of_kind) >= _MIN_DAYS_OF_CLASS else of_hour
+            if not len(chosen):
+                continue
+            profile[kind, hour] = np.median(counts[chosen])
+            for index in of_kind:
+                others = chosen[chosen != index]
+                promised[index] = np.median(counts[others]) if len(others) else counts[index]
+    return np.round(profile, 2), promised
 
 
 def _dispersion(counts: Iterable[HourCount]) -> float:
@@ -137,22 +166,38 @@ def _dispersion(counts: Iterable[HourCount]) -> float:
     return max(1.0, weighted / weight) if weight else 2.0
 
 
-def _spread(
-    counts: NDArray[np.float64],
-    usual: NDArray[np.float64],
-    dispersion: float,
-) -> float:
-    """Lower semi-deviation of hours around profile × recent level, less what the dispersion explains."""
-    squares = []
-    for index in range(_LEVEL_SPAN_HOURS, len(counts)):
-        before = slice(index - _LEVEL_SPAN_HOURS, index)
-        level = min(1.0, (counts[before].sum() + 1) / (usual[before].sum() + 1))
-        expected = usual[index] * level
-        if expected >= 5:
-            shortfall = min(0.0, counts[index] / expected - 1)
-            squares.append(2 * shortfall**2 - dispersion / expected)
-    if not squares:
+def _kept_promises(
+    counts: NDArray[np.float64], promised: NDArray[np.float64], hours: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Calls received in, and expected (profile × level before) of, every span of `hours` that expected enough."""
+    sums = np.concatenate([[0.0], np.cumsum(counts)]), np.concatenate([[0.0], np.cumsum(promised)])
+    start = np.arange(_LEVEL_SPAN_HOURS, len(counts) - hours + 1)
+    received, due = (total[start + hours] - total[start] for total in sums)
+    before, due_before = (total[start] - total[start - _LEVEL_SPAN_HOURS] for total in sums)
+    expected = due * np.minimum(1.0, (before + 1) / (due_before + 1))
+    tested = expected >= _MIN_EXPECTED
+    return received[tested], expected[tested]
+
+
+def _spread(received: NDArray[np.float64], expected: NDArray[np.float64], dispersion: float) -> float:
+    """Lower semi-deviation of received around expected calls, less what the dispersion explains."""
+    if not len(received):
         return 0.5
-    # The worst percent are outages as like as not; they must not hide the next one.
-    kept = sorted(squares)[: max(1, math.ceil(len(squares) * 0.99))]
-    return max(_LEAST_SPREAD, math.sqrt(max(0.0, sum(kept) / len(kept))))
+    squares = np.sort(2 * np.minimum(0.0, received / expected - 1) ** 2 - dispersion / expected)
+    kept = squares[: math.ceil(len(squares) * _KEPT)]
+    return round(max(_LEAST_SPREAD, math.sqrt(max(0.0, float(kept.mean())))), 4)
+
+
+def _shortfall(received: float, expected: float) -> float:
+    """Log ratio of expected over received calls."""
+    return math.log((expected + 0.5) / (received + 0.5))
+
+
+def _shortfall_tail(received: NDArray[np.float64], expected: NDArray[np.float64]) -> ParetoTail | None:
+    """The upper tail of the shortfalls that happened."""
+    if len(received) < _TAIL_SPANS:
+        return None
+    shortfalls = np.sort(np.log((expected + 0.5) / (received + 0.5)))
+    kept = shortfalls[: math.ceil(len(shortfalls) * _KEPT)]
+    threshold = float(np.quantile(kept, 1 - _TAIL_SHARE))
+    return fit_tail(kept[kept > threshold].tolist(), threshold, len(kept))

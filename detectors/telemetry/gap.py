@@ -13,12 +13,12 @@ from detectors.calibration.levels import stream_level
 from detectors.registry import register
 from detectors.schedule import HOUR, MINUTE, floor
 from detectors.state import State
-from detectors.telemetry.baseline import MIN_DAYS, Baseline, HourCount, build_baseline
+from detectors.telemetry.baseline import LONG_SPAN_HOURS, MIN_DAYS, Baseline, HourCount, build_baseline
 from detectors.telemetry_handle import Telemetry
 from vigil.ids import digest
 from vigil.signal import IncidentKind, Severity, Signal, Subject, SubjectRole, SubjectType, Window
 
-WINDOWS = (5, 15, 60, 360)
+WINDOWS = (5, 15, 60, 60 * LONG_SPAN_HOURS)
 """Lengths in minutes of the windows that are tested, all ending now."""
 
 _OVERLAP = 3
@@ -28,7 +28,7 @@ windows that do not."""
 _LEVEL_SPANS = (30, 120)
 """Minutes before a window that say at what level the source ran when it began: the lowest counts."""
 
-_MAX_SHARE = {5: 0.5, 15: 0.5, 60: 0.4, 360: 0.1}
+_MAX_SHARE = dict(zip(WINDOWS, (0.5, 0.5, 0.4, 0.1), strict=True))
 """Share of the expected calls that may still arrive in a gap. Over hours only near silence counts: a slow decline is
 another matter."""
 
@@ -280,7 +280,7 @@ def _shortfalls(baseline: Baseline, recent: _Recent, end: datetime, frozen_level
         if expected >= _MIN_EXPECTED_TO_END and not is_short:
             return
         if expected >= _MIN_EXPECTED and is_short:
-            yield _Shortfall(minutes, received, expected, level, baseline.model(expected).at_most(received))
+            yield _Shortfall(minutes, received, expected, level, baseline.at_most(received, expected, minutes * MINUTE))
 
 
 def _level_before(baseline: Baseline, recent: _Recent, start: datetime, age: int, span: int) -> float:
