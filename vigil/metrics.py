@@ -26,7 +26,7 @@ BATCH_ROWS = Histogram(
 )
 TEXTS_EMBEDDED = Counter("vigil_embed_texts_total", "Distinct texts given a vector", ["encoder"])
 EMBED_BATCH_SECONDS = Histogram(
-    "vigil_embed_batch_seconds", "Time to read, embed and store one batch of texts, failures included", ["outcome"]
+    "vigil_embed_batch_seconds", "Time to embed and store one batch of texts, failures included", ["outcome"]
 )
 EMBED_LAG_SECONDS = Gauge(
     "vigil_embed_lag_seconds", "Age of the oldest text of the batch stored last: grows when the worker falls behind"
