@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import sys
@@ -88,6 +89,8 @@ def _consume(settings: Settings) -> None:
     from vigil.local.addresses import read_addresses
     from vigil.warehouse import open_warehouse
 
+    # The library reports every refused connection as an error of its own; what matters of it is said by us.
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)
     stop = threading.Event()
 
     def ask_to_stop(_number: int, _frame: FrameType | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
 
 import tenacity
 
@@ -14,10 +15,12 @@ from ingest.kafka_source import KafkaSource
 from ingest.pipeline import Pipeline
 from ingest.writer import EventWriter
 from vigil.clock import Clock
-from vigil.errors import BrokerUnavailable, ConfigError
+from vigil.errors import BrokerUnavailable, ConfigError, WarehouseUnavailable
 from vigil.log import get_logger
 from vigil.settings import Settings
-from vigil.warehouse import Warehouse
+from vigil.warehouse import Warehouse, migrate, pending
+
+T = TypeVar("T")
 
 _log = get_logger("ingest")
 
@@ -55,58 +58,58 @@ class Consumer:
         moved past what is stored. Run it in the main thread of a process.
         """
         try:
-            source = self._connected(stop)
-        except Stopping:
-            return
-        try:
-            writer = EventWriter(self._warehouse)
-            limits = self._settings.ingest
-            intake = Intake(source, writer, self._pipeline, limits, self._clock, self._dialects, stop)
-            while not stop.is_set():
-                self._waiting_for_kafka(stop, lambda: intake.cycle(_POLL_S))
-            intake.settle()
+            _until_there(stop, "ClickHouse", self._bring_schema_up_to_date)
+            source = _until_there(stop, "Kafka", self._connect)
+            try:
+                self._consume(source, stop)
+            finally:
+                source.close()
         except Stopping:
             _log.info("stopping; what was not stored stays in Kafka")
         finally:
-            source.close()
             self._warehouse.close()
 
-    def _connected(self, stop: threading.Event) -> KafkaSource:
-        sources: list[KafkaSource] = []
+    def _consume(self, source: KafkaSource, stop: threading.Event) -> None:
+        writer = EventWriter(self._warehouse)
+        intake = Intake(source, writer, self._pipeline, self._settings.ingest, self._clock, self._dialects, stop)
+        while not stop.is_set():
+            _until_there(stop, "Kafka", lambda: intake.cycle(_POLL_S))
+        intake.settle()
 
-        def connect() -> None:
-            sources.append(
-                KafkaSource(self._servers, list(self._dialects), self._settings.kafka, self._settings.ingest)
-            )
+    def _bring_schema_up_to_date(self) -> None:
+        # The user of a consumer may lack the right to create tables; it is needed only when something is missing.
+        if pending(self._warehouse):
+            migrate(self._warehouse)
 
-        self._waiting_for_kafka(stop, connect)
+    def _connect(self) -> KafkaSource:
+        source = KafkaSource(self._servers, list(self._dialects), self._settings.kafka, self._settings.ingest)
         _log.info("connected to Kafka", servers=self._servers, topics=list(self._dialects))
-        return sources[0]
-
-    @staticmethod
-    def _waiting_for_kafka(stop: threading.Event, work: Callable[[], None]) -> None:
-        """Do `work`, again and again while Kafka is away. Raises Stopping."""
-
-        def wait(seconds: float) -> None:
-            if stop.wait(seconds):
-                raise Stopping
-
-        tenacity.Retrying(
-            retry=tenacity.retry_if_exception_type(BrokerUnavailable),
-            wait=tenacity.wait_exponential_jitter(multiplier=_FIRST_RETRY_S, max=_LAST_RETRY_S, jitter=_FIRST_RETRY_S),
-            sleep=wait,
-            before_sleep=_say_waiting,
-        )(work)
+        return source
 
 
-def _say_waiting(state: tenacity.RetryCallState) -> None:
-    error = state.outcome.exception() if state.outcome else None
-    _log.warning(
-        "waiting for Kafka; nothing is lost",
-        reason=str(error),
-        attempt=state.attempt_number,
-        next_try_in_s=round(state.upcoming_sleep, 1),
+def _until_there(stop: threading.Event, what: str, work: Callable[[], T]) -> T:
+    """The result of `work`, tried again and again while a server is away. Raises Stopping."""
+
+    def wait(seconds: float) -> None:
+        if stop.wait(seconds):
+            raise Stopping
+
+    def say(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        _log.warning(
+            f"waiting for {what}; nothing is lost",
+            reason=str(error),
+            attempt=state.attempt_number,
+            next_try_in_s=round(state.upcoming_sleep, 1),
+        )
+
+    retrying = tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type((BrokerUnavailable, WarehouseUnavailable)),
+        wait=tenacity.wait_exponential_jitter(multiplier=_FIRST_RETRY_S, max=_LAST_RETRY_S, jitter=_FIRST_RETRY_S),
+        sleep=wait,
+        before_sleep=say,
     )
+    return retrying(work)
 
 
 def topics_of(setting: str) -> dict[str, str]:

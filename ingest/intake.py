@@ -29,7 +29,7 @@ _log = get_logger("ingest")
 _FIRST_RETRY_S = 0.5
 _LAST_RETRY_S = 30.0
 _POLL_WHILE_WAITING_S = 0.5
-_LOOK_EVERY_S = 10.0
+_LOOK_EVERY_S = 5.0
 
 
 class Stopping(Exception):
@@ -126,7 +126,8 @@ class Intake:
             if partition in self._stopped and self._stopped[partition] == ledger.epoch:
                 self._source.pause([partition])
                 continue
-            self._stopped.pop(partition, None)
+            if self._stopped.pop(partition, None) is not None:
+                metrics.PARTITIONS_STOPPED.labels(partition.topic, str(partition.number)).set(0)
             self._source.resume([partition])
             watch = BadEventWatch(self._settings.bad_share_limit, self._settings.bad_run_limit)
             self._workers[partition] = PartitionWorker(

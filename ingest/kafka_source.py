@@ -24,7 +24,7 @@ from vigil.errors import BrokerUnavailable, ConfigError
 from vigil.ids import NextOffset
 from vigil.settings import IngestSettings, KafkaSettings
 
-_CALL_TIMEOUT_S = 20.0
+_CALL_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 10.0
 _CLOSE_TIMEOUT_S = 5.0
 _RECONNECT_S = 1.0

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import zstandard
 
+from ingest.frames import is_whole
 from vigil.errors import UsageError
 
 _GZIP = b"\x1f\x8b"
@@ -22,8 +23,11 @@ _SKIP_BYTES = 2**20
 class LineReader:
     """An open file of lines; iterate it once."""
 
-    def __init__(self, path: Path, file: BinaryIO, text: BinaryIO, max_bytes: int) -> None:
+    def __init__(
+        self, path: Path, file: BinaryIO, text: BinaryIO, max_bytes: int, is_whole: Callable[[], bool]
+    ) -> None:
         self._path = path
+        self._is_whole = is_whole
         self._file = file
         self._text = text
         self._max_bytes = max_bytes
@@ -47,6 +51,8 @@ class LineReader:
                 line = line.rstrip(b"\r\n")[: self._max_bytes + 1]
                 if line and not line.isspace():
                     yield number, line
+            if not self._is_whole():
+                raise EOFError("it ends in the middle of a frame")
         except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
             raise UsageError(
                 f"{self._path} is damaged after line {number}: {error}; the lines before it were read,"
@@ -67,14 +73,16 @@ def open_lines(path: Path, *, max_bytes: int) -> Iterator[LineReader]:
             start = file.peek(4)[:4]
         except OSError as error:
             raise UsageError(f"cannot read {path}: {error.strerror}") from error
-        text: BinaryIO = file
         if start.startswith(_GZIP):
             text = cast(BinaryIO, stack.enter_context(gzip.open(file)))
+            yield LineReader(path, file, text, max_bytes, _always)
         elif start == _ZSTANDARD:
-            text = _zstandard_lines(file, stack)
-        yield LineReader(path, file, text, max_bytes)
+            reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
+            text = cast(BinaryIO, stack.enter_context(io.BufferedReader(cast(io.RawIOBase, reader), 2**20)))
+            yield LineReader(path, file, text, max_bytes, lambda: is_whole(file, path.stat().st_size))
+        else:
+            yield LineReader(path, file, file, max_bytes, _always)
 
 
-def _zstandard_lines(file: BinaryIO, stack: ExitStack) -> BinaryIO:
-    reader = zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True, closefd=False)
-    return cast(BinaryIO, stack.enter_context(io.BufferedReader(cast(io.RawIOBase, reader), 2**20)))
+def _always() -> bool:
+    return True

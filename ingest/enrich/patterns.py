@@ -137,7 +137,7 @@ _PHONE = (
     rb"|(?:1[ .\-])?(?:\([2-9][0-9]{2}\)[ ]?|[2-9][0-9]{2}[.\-])[2-9][0-9]{2}[ .\-][0-9]{4}"  # North America
     rb"|\(?0[1-9](?:" + _SEPARATOR + rb"[0-9]){7,10}"  # national, with the trunk prefix 0
 )
-_DATE = compiled(rb"\A[0-9]{1,2}[./\- ][0-9]{1,2}[./\- ](?:[0-9]{2}){1,2}(?:[^0-9]|\z)")
+_DATE = compiled(rb"\A[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:[0-9]{2}){1,2}(?:[^0-9]|\z)")
 _TRUNK_REGIONS = ("GB", "DE", "FR", "IT", "AU", "NL", "JP", "CH", "SE", "ZA")
 """Where numbers are written with a leading 0."""
 

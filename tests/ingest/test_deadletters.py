@@ -13,6 +13,7 @@ from ingest.deadletters import Filter, find_letter, list_letters, requeue
 from ingest.origin import Origin
 from ingest.outcome import Accepted, DeadLetter
 from ingest.writer import EventWriter
+from tests.ingest.consuming import url_of
 from tests.ingest.events import NOW, pipeline, raw
 from vigil.cli import main
 from vigil.clock import SimulatedClock
@@ -85,8 +86,8 @@ def test_a_crash_after_the_events_were_written_is_mended_by_the_next_try(letters
     assert letters.query("SELECT count() FROM dead_letters") == [(1,)]
 
 
-def test_the_commands(letters: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    monkeypatch.setenv("VIGIL_CLICKHOUSE__URL", url)
+def test_the_commands(letters: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_CLICKHOUSE__URL", url_of(letters))
     monkeypatch.setenv("VIGIL_WORKSPACE", str(tmp_path))
     run = CliRunner().invoke
     listed = run(main, ["deadletters", "list", "--json"])
@@ -101,10 +102,3 @@ def test_the_commands(letters: Warehouse, tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("VIGIL_INGEST__MAX_AGE_DAYS", "3650")
     requeued = run(main, ["deadletters", "requeue", "--class", "time_out_of_range", "--json"])
     assert json.loads(requeued.output) == {"tried": 1, "accepted": 1, "still_bad": {}}
-
-
-@pytest.fixture
-def url(warehouse: Warehouse) -> str:
-    """The address of the test's own database."""
-    options = warehouse._options
-    return f"clickhouse://{options['user']}:{options['password']}@{warehouse.address}/{warehouse.database}"
