@@ -79,9 +79,14 @@ CYCLES = np.stack([_CYCLES[kind] for kind in KINDS])
 """[kind, weekend, local hour] → factor on the mean rate."""
 
 
+def calls_per_day(habit: Habit) -> float:
+    """Calls in an average day."""
+    return habit.sessions_per_day * habit.turns
+
+
 def usual_per_hour(habit: Habit) -> float:
     """Calls in an average hour in which such an account is awake (a third of the day for people)."""
-    calls = habit.sessions_per_day * habit.turns / habit.active_share
+    calls = calls_per_day(habit) / habit.active_share
     return calls / (8.0 if habit.kind in (Kind.PERSON, Kind.MEMBER) else 24.0)
 
 

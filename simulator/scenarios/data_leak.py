@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from simulator.calls import Event
-from simulator.habits import Kind
+from simulator.habits import Kind, calls_per_day
 from simulator.scenarios.base import Act, Stage, scenario
 from simulator.scenarios.planning import established
 from simulator.scenarios.reshaping import dice_of, fate, some_topic, with_answer
@@ -38,8 +38,10 @@ def data_leak(stage: Stage) -> Act:
     length = stage.length(timedelta(hours=1), timedelta(hours=12))
     begin = stage.moment(length)
     end = begin + length.total_seconds()
-    account = established(stage, kinds=(Kind.SERVICE,))
     rate = dice.between(0.05, 0.3)
+    # An application that answers too rarely leaks nothing that anybody could find.
+    enough = 10 / rate / length.total_seconds() * 86_400
+    account = established(stage, kinds=(Kind.SERVICE,), least_calls_per_day=enough)
 
     def reshape(moment: float, event: Event) -> Event | None:
         if not begin <= moment < end or event["account_id"] != account.account_id or fate(event) >= rate:
@@ -58,7 +60,7 @@ def data_leak(stage: Stage) -> Act:
         leak = world.composer.fill(own.pick(_LEAKS), some_topic(event), own, values)
         return with_answer(event, f"{event['output']} {leak}")
 
-    per_second = account.habit.sessions_per_day * account.habit.turns * rate / 86_400
+    per_second = calls_per_day(account.habit) * rate / 86_400
     return Act(
         instance=stage.instance(
             account.tenant_id,

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from simulator.authors import Turn
 from simulator.calls import Call
 from simulator.dice import Dice
-from simulator.habits import Kind
+from simulator.habits import Kind, calls_per_day
 from simulator.scenarios.base import Stage
 from simulator.text.topics import Topic
 from simulator.truth import TrueSubject
@@ -87,8 +87,16 @@ def nth_time(calls: Sequence[Call], accounts_needed: int, calls_each: int) -> fl
     return calls[-1].at
 
 
-def established(stage: Stage, *, content: bool = True, kinds: Sequence[Kind] = (Kind.PERSON, Kind.MEMBER)) -> Account:
-    """An account of the world that has existed for a while, of one of the kinds. Raises UsageError when there is none."""
+def established(
+    stage: Stage,
+    *,
+    content: bool = True,
+    kinds: Sequence[Kind] = (Kind.PERSON, Kind.MEMBER),
+    least_calls_per_day: float = 0.0,
+) -> Account:
+    """An account of the world that has existed for a while, of one of the kinds; of those with enough calls where there
+    are any. Raises UsageError when there is no account of the kinds.
+    """
     found = [
         account
         for account in stage.world.accounts
@@ -98,7 +106,8 @@ def established(stage: Stage, *, content: bool = True, kinds: Sequence[Kind] = (
     ]
     if not found:
         raise UsageError(f"no account of this world suits scenario {stage.scenario.name}; take a larger --scale")
-    return stage.dice.pick(found)
+    busy = [account for account in found if calls_per_day(account.habit) >= least_calls_per_day]
+    return stage.dice.pick(busy or [max(found, key=lambda account: calls_per_day(account.habit))])
 
 
 def young(stage: Stage, tenant: str, begin: float, calls_per_day: float, *, content: bool | None = True) -> Account:

@@ -9,6 +9,7 @@ from collections import Counter
 
 from simulator.calls import Event
 from simulator.dice import Dice
+from simulator.habits import calls_per_day
 from simulator.scenarios.base import Stage
 from simulator.text.composer import Composer
 from simulator.text.topics import BY_NAME, Topic
@@ -55,7 +56,7 @@ def busiest_model(stage: Stage, tenant: str) -> str:
     for account in stage.world.accounts:
         if account.tenant_id == tenant and account.org.sends_content:
             for rank, model in enumerate(account.models, start=1):
-                expected[model.name] += int(1000 * account.habit.sessions_per_day * account.habit.turns / rank)
+                expected[model.name] += int(1000 * calls_per_day(account.habit) / rank)
     return expected.most_common(1)[0][0]
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import timedelta
 
 from simulator.calls import Event
-from simulator.habits import CYCLES, KINDS
+from simulator.habits import CYCLES, KINDS, calls_per_day
 from simulator.scenarios.base import Act, Stage, scenario
 from simulator.truth import TrueSubject
 from vigil.signal import IncidentKind, SubjectRole, SubjectType
@@ -31,7 +31,7 @@ def source_silence(stage: Stage) -> Act:
         local = int(begin // 3600) + account.zone_hours
         weekend = int((local // 24 + 3) % 7 >= 5)
         cycle = CYCLES[KINDS.index(account.habit.kind), weekend, local % 24]
-        expected[account.source] += int(1000 * account.habit.sessions_per_day * account.habit.turns * cycle / 24)
+        expected[account.source] += int(1000 * calls_per_day(account.habit) * cycle / 24)
     source, per_hour = dice.pick(expected.most_common(max(1, len(expected) // 3)))
     per_second = max(per_hour / 1000, 1.0) / 3600
 
