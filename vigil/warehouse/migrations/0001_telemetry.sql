@@ -53,13 +53,15 @@ CREATE TABLE IF NOT EXISTS events
     has_content Bool DEFAULT last_user_text != '',
     text_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(splitByWhitespace(lowerUTF8(last_user_text)))),
     -- The words of the text with what varies inside a template (numbers, quotations, addresses) replaced by a mark.
-    template_fingerprint UInt64 DEFAULT if(last_user_text = '', 0, sipHash64(splitByNonAlpha(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '¤')))),
+    template_fingerprint UInt64 DEFAULT if(NOT is_substantial, 0, sipHash64(splitByNonAlpha(replaceRegexpAll(lowerUTF8(last_user_text), '("[^"]*"|\'[^\']*\'|https?://\\S+|\\S*[0-9@]\\S*)', '¤')))),
     -- Near duplicates share a band with the probability of their resemblance: the least and the greatest hash of their
     -- 3-word shingles (Broder 1997), of 4-letter shingles where a script writes no spaces. The unused one of the two
     -- hashes gets an empty text: defaults are computed without short cuts.
+    -- "Thanks, go on" has no author: too little text to say that two accounts took it from the same place.
+    is_substantial Bool EPHEMERAL lengthUTF8(last_user_text) >= if(is_unspaced, 15, 40),
     is_unspaced Bool EPHEMERAL (countSubstrings(last_user_text, ' ') + 1) * 16 < lengthUTF8(last_user_text),
-    template_bands Array(UInt64) DEFAULT if(lengthUTF8(last_user_text) < 20, [], arrayMap(
-        (words, letters) -> arrayDistinct(arrayFilter(band -> band != 0, if(is_unspaced, [letters.1, letters.2], [words.1, words.2]))),
+    template_bands Array(UInt64) DEFAULT if(NOT is_substantial, [], arrayMap(
+        (words, letters) -> arrayFilter(band -> band != 0, if(is_unspaced, [letters.1, letters.2], [words.1, words.2])),
         [wordShingleMinHashCaseInsensitiveUTF8(if(is_unspaced, '', last_user_text), 3, 1)],
         [ngramMinHashCaseInsensitiveUTF8(if(is_unspaced, last_user_text, ''), 4, 1)])[1]),
     INDEX event_id_filter event_id TYPE bloom_filter GRANULARITY 4,
@@ -192,8 +194,9 @@ SELECT tenant_id, toStartOfMinute(event_time) AS minute, source, count() AS call
 FROM events
 GROUP BY tenant_id, minute, source;
 
--- Who used which template when, by its fingerprint and its bands. Fingerprint 0 counts all calls with content, so that
--- the share of an account's calls that a template takes is a division of two rows.
+-- Who used which template when. The two low bits of a fingerprint say what it is of: 1 the template, 2 its least band,
+-- 3 its greatest, so that a call counts once in each kind. Fingerprint 0 counts all calls with content: the share of an
+-- account's calls that a template takes is a division of two rows.
 CREATE TABLE IF NOT EXISTS template_minutes
 (
     tenant_id LowCardinality(String),
@@ -213,7 +216,8 @@ CREATE MATERIALIZED VIEW IF NOT EXISTS template_minutes_view TO template_minutes
 SELECT
     tenant_id,
     toStartOfHour(event_time) AS hour,
-    arrayJoin(arrayDistinct(arrayConcat([0, template_fingerprint], template_bands))) AS fingerprint,
+    arrayJoin(arrayConcat([0, bitOr(bitAnd(template_fingerprint, bitNot(toUInt64(3))), 1)],
+        arrayMap((band, number) -> bitOr(bitAnd(band, bitNot(toUInt64(3))), number + 1), template_bands, arrayEnumerate(template_bands)))) AS fingerprint,
     toStartOfMinute(event_time) AS minute,
     account_id,
     count() AS calls
