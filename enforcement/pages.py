@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from enforcement.gate import Outcome
+from enforcement.gate.budget import BudgetStage
 from enforcement.policies.policy import Policy
 from enforcement.proposal import Proposal
 from vigil.effect import Action, ActionState, EffectKind, Target
@@ -98,18 +99,25 @@ def target_of(incident: Incident) -> Target:
 def warn_of_held(
     connection: Connection, now: datetime, policy: Policy, incident: Incident, held: Sequence[Action]
 ) -> bool:
-    """Page that decisions of a policy on an incident wait for a person: once an incident and reason."""
+    """Page that decisions of a policy wait for a person.
+
+    Once an incident; a budget that is used up is one trouble however many incidents run into it.
+    """
     stage, _, why = held[0].reason.partition(": ")
+    over_budget = stage == BudgetStage.name
+    cause = incident.tenant_id if over_budget else incident.incident_id
+    where = f"--policy {policy.name}" if over_budget else f"--incident {incident.incident_id}"
     return warn(
         connection,
         now,
-        key=("held", policy.name, incident.incident_id, stage),
+        key=("held", policy.name, cause, stage),
         target=target_of(incident),
         title=f"{len(held)} action(s) wait for a person: {policy.name} on {incident.title}",
         what=f"{policy.name} wants {held[0].effect.value} for {len(held)} principal(s) and was held by {stage}: {why}",
-        do_now=f"look at `vigil actions list --incident {incident.incident_id} --state held`, then approve or reject",
+        do_now=f"look at `vigil actions list --state held {where}`, then approve or reject",
         incident_id=incident.incident_id,
         receiver=policy.page or policy.owner,
+        repeats=over_budget,
     )
 
 

@@ -238,10 +238,14 @@ def test_over_the_budget_actions_are_held_and_a_person_is_paged(record: Record, 
     [page] = world.actions(effects=[EffectKind.PAGE])
     assert page.parameters["receiver"] == "trust"
     assert "was held by budget: 2 effects in the last hour, the budget is 2" in page.parameters["text"]
-    world.clock.advance(HOUR + timedelta(seconds=1))
     world.open(ring("e", incident_id="inc_2"))
     world.enforce()
-    assert ("e", "throttle", "dispatched") in world.states()
+    assert ("e", "throttle", "held") in world.states()
+    assert len(world.actions(effects=[EffectKind.PAGE])) == 1, "one trouble, however many incidents run into it"
+    world.clock.advance(HOUR + timedelta(seconds=1))
+    world.open(ring("f", incident_id="inc_3"))
+    world.enforce()
+    assert ("f", "throttle", "dispatched") in world.states()
 
 
 def test_a_share_of_active_accounts_never_allows_fewer_than_the_floor(record: Record, tmp_path: Path) -> None:

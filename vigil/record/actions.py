@@ -169,7 +169,7 @@ def store(connection: Connection, decided: Action) -> bool:
         select(actions.c.state).where(actions.c.action_id == decided.action_id)
     ).scalar_one_or_none()
     if row is None:
-        connection.execute(insert(actions).values(**columns_of(decided)))
+        connection.execute(insert(actions), columns_of(decided))
         return True
     if decided.state not in TRANSITIONS[ActionState(row)] or ActionState(row) not in _NOT_DONE:
         return False
@@ -211,7 +211,8 @@ def counts(connection: Connection, since: datetime | None = None) -> Mapping[tup
 
 def _overwrite(connection: Connection, action: Action) -> None:
     columns = columns_of(action)
-    connection.execute(update(actions).where(actions.c.action_id == columns.pop("action_id")).values(**columns))
+    key = columns.pop("action_id")
+    connection.execute(update(actions).where(actions.c.action_id == key), columns)
 
 
 def _by_policy(policy: str, tenant_id: str) -> tuple[Any, ...]:

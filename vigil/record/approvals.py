@@ -136,7 +136,7 @@ def _still_needed(connection: Connection, action: Action) -> None:
 
 def _write(connection: Connection, approval: Approval) -> None:
     columns = msgspec.structs.asdict(approval)
-    connection.execute(insert(approvals).values(**{**columns, "note": storable(approval.note)}))
+    connection.execute(insert(approvals), {**columns, "note": storable(approval.note)})
 
 
 def _approval(row: Row[Any]) -> Approval:

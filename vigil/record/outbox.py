@@ -61,19 +61,20 @@ def enqueue(connection: Connection, action: Action, adapter: str, now: datetime,
         # Pages do not wait for one another: only what changes a target has an order.
         ordered = action.effect is not EffectKind.PAGE
         connection.execute(
-            insert(outbox).values(
-                outbox_id=outbox_id,
-                action_id=action.action_id,
-                adapter=adapter,
-                idempotency_key=action.action_id,
-                payload=_payload(action),
-                seq=_next_seq(connection),
-                order_key=target_key(action.target) if ordered else outbox_id,
-                state=(OutboxState.HELD if held else OutboxState.PENDING).value,
-                created_at=now,
-                not_before=now,
-                attempts=0,
-            )
+            insert(outbox),
+            {
+                "outbox_id": outbox_id,
+                "action_id": action.action_id,
+                "adapter": adapter,
+                "idempotency_key": action.action_id,
+                "payload": _payload(action),
+                "seq": _next_seq(connection),
+                "order_key": target_key(action.target) if ordered else outbox_id,
+                "state": (OutboxState.HELD if held else OutboxState.PENDING).value,
+                "created_at": now,
+                "not_before": now,
+                "attempts": 0,
+            },
         )
     return outbox_id
 
