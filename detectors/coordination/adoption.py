@@ -159,6 +159,12 @@ WHERE tenant_id = {tenant:String} AND event_time >= {start:DateTime64(6, 'UTC')}
 GROUP BY client_prefix_hash
 """
 
+_EARLIER = """
+SELECT uniqExact(account_id) FROM template_minutes
+WHERE tenant_id = {tenant:String} AND fingerprint IN {templates:Array(UInt64)}
+    AND hour >= toStartOfHour({start:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
+"""
+
 _EVIDENCE = """
 SELECT toString(event_id) FROM events
 WHERE tenant_id = {tenant:String} AND account_id IN {accounts:Array(String)}
@@ -260,6 +266,14 @@ def read_networks(
         (prefix, sorted(members), everybody)
         for prefix, members, everybody in telemetry.query(_NETWORKS, params, start=end - scale.window, end=end)
     ]
+
+
+def read_earlier_users(telemetry: Telemetry, until: datetime, tenant: str, templates: Sequence[int]) -> int:
+    """How many accounts used the templates in the lookback, before `until`."""
+    if until <= telemetry.start:
+        return 0
+    ((users,),) = telemetry.query(_EARLIER, {"tenant": tenant, "templates": sorted(templates)}, end=until)
+    return int(users)
 
 
 def read_evidence(

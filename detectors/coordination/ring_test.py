@@ -34,6 +34,9 @@ MIN_PRINCIPALS = 3
 MIN_PERSISTENT_SHARE = 0.5
 """Of a template's users at least this share persists, or it is a popular template with some eager users."""
 
+# As many users, and this share of everybody active, is an application with its own prompt.
+_APPLICATION_SIZE, _APPLICATION_SHARE = 30, 0.1
+
 # Before anything is known of a platform, a fifth of the users of a shared template are taken to be persistent.
 _PRIOR_USERS, _PRIOR_PERSISTENT = 10, 2
 
@@ -114,6 +117,8 @@ def test_template(
     principals = len({principal_of.get(member.account, member.account) for member in members})
     everybody = len({principal_of.get(account, account) for account in users})
     if principals < MIN_PRINCIPALS or principals < MIN_PERSISTENT_SHARE * everybody:
+        return None
+    if principals >= _APPLICATION_SIZE and principals > _APPLICATION_SHARE * activity.accounts:
         return None
     share = usual_share(past)
     usual_templates = max((period.templates for period in past), default=0)

@@ -16,6 +16,7 @@ from detectors.coordination.adoption import (
     Scale,
     Templates,
     read_activity,
+    read_earlier_users,
     read_evidence,
     read_networks,
     read_organisations,
@@ -41,6 +42,8 @@ _FORGET_AFTER = timedelta(days=7)
 _MAX_RINGS = 500
 _CROWD = 2
 """A network with this many times as many other accounts as members is a campus, an office or a carrier."""
+_NEWS = timedelta(days=1)
+"""A template that half as many accounts already used longer ago than this is an application's or a habit."""
 _CRITICAL_SIZE, _CRITICAL_P = 20, 1e-12
 
 
@@ -62,7 +65,8 @@ class SharedTemplate(Detector):
     with mostly the same users are one ring. A ring is said when it is found and again when members join or it becomes
     more severe, always under the same key.
 
-    Needs content; accounts that send none are not seen. Accounts of one organisation, or behind one network with many
+    A template that as many accounts used days ago, and one that a tenth of a whole platform uses, belong to an
+    application, not to a ring. Needs content; texts of a few words are nobody's template; accounts that send none are not seen. Accounts of one organisation, or behind one network with many
     other users, count as one, so a batch job, a class and an office are no rings.
     """
 
@@ -177,6 +181,12 @@ class SharedTemplate(Detector):
         """The ring as a signal when it is new, has grown or is more severe; it keeps the key it was first said under."""
         severity = _severity(ring)
         key, known = _recognised(ring, state)
+        if known is None:
+            before = read_earlier_users(telemetry, end - scale.window - _NEWS, ring.tenant, ring.templates)
+            if before >= max(MIN_PRINCIPALS, ring.users // 2):
+                # An application's own prompt, or a habit: as many used it before this could be one operation's start.
+                state.note("established", 1 + state.notes.get("established", 0))
+                return None
         joined = ring.accounts - set(known.accounts) if known else ring.accounts
         accounts = tuple(sorted(ring.accounts | set(known.accounts if known else ())))
         state.put(key, _Known(ring.tenant, accounts, max(severity, known.severity if known else 0), end))
