@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from vigil.clock import Clock, ScaledClock, SystemClock
@@ -155,6 +155,16 @@ class EnforcementSettings(Section):
         description="JSON array of `{tenant_id, org_id | account_id, until?, reason}`: principals that may do what others may not",
     )
     delivery_timeout_s: float = Field(10.0, gt=0, description="Seconds one delivery may take")
+
+    @field_validator("protected")
+    @classmethod
+    def _principals(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # A misspelt one would protect nobody, silently.
+        for principal in value:
+            kind, _, name = principal.partition(":")
+            if kind not in ("end_user", "api_key", "account", "org") or not name:
+                raise ValueError(f"{principal!r} is not of the form end_user:ID, api_key:ID, account:ID or org:ID")
+        return value
 
 
 class JobsSettings(Section):

@@ -16,6 +16,8 @@ from enforcement.policies.policy import Policy, Rung
 from enforcement.proposal import Proposal
 from tests.enforcement.sample import HOUR, NOW, RING_THROTTLE, account, policy, ring
 from vigil.effect import Action, ActionState, EffectKind, StageVerdict
+from vigil.errors import ConfigError
+from vigil.settings import load
 
 
 def proposal(of: Policy, name: str = "a", rung: Rung | None = None) -> Proposal:
@@ -132,3 +134,12 @@ def test_what_is_a_duplicate(tmp_path: Path, there: Action, wanted: EffectKind, 
     rung = Rung(wanted, {}, None if wanted is EffectKind.BAN else HOUR)
     found, _ = DuplicateStage().judge(proposal(policy(tmp_path, RING_THROTTLE), rung=rung), context(history=(there,)))
     assert found is verdict
+
+
+@pytest.mark.parametrize("wrong", ["acount:health", "account:", "health"])
+def test_a_misspelt_protected_principal_is_a_wrong_setting_and_not_silence(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("VIGIL_ENFORCEMENT__PROTECTED", f'["{wrong}"]')
+    with pytest.raises(ConfigError, match=f"{wrong!r} is not of the form end_user:ID"):
+        load()
