@@ -86,7 +86,7 @@ def _progress(file: Path, *, shown: bool) -> Iterator[Any]:
 def _consume(settings: Settings) -> None:
     from ingest.consumer import SHUTDOWN_BUDGET_S, Consumer
     from vigil import metrics
-    from vigil.local.addresses import read_addresses
+    from vigil.broker import bootstrap_servers
     from vigil.warehouse import open_warehouse
 
     # The library reports every refused connection as an error of its own; what matters of it is said by us.
@@ -105,8 +105,7 @@ def _consume(settings: Settings) -> None:
     signal.signal(signal.SIGINT, ask_to_stop)
     if settings.ingest.metrics_port is not None:
         metrics.serve(settings.ingest.metrics_port)
-    servers = settings.kafka.bootstrap_servers or read_addresses(settings.workspace).bootstrap_servers
-    Consumer(settings, settings.make_clock(), open_warehouse(settings), servers).run(stop)
+    Consumer(settings, settings.make_clock(), open_warehouse(settings), bootstrap_servers(settings)).run(stop)
 
 
 @click.group()

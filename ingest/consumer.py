@@ -14,8 +14,9 @@ from ingest.intake import Intake, Stopping
 from ingest.kafka_source import KafkaSource
 from ingest.pipeline import Pipeline
 from ingest.writer import EventWriter
+from vigil.broker import topics
 from vigil.clock import Clock
-from vigil.errors import BrokerUnavailable, ConfigError, WarehouseUnavailable
+from vigil.errors import BrokerUnavailable, WarehouseUnavailable
 from vigil.log import get_logger
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse, migrate, pending
@@ -26,7 +27,7 @@ _log = get_logger("ingest")
 
 _POLL_S = 0.5
 _FIRST_RETRY_S = 0.5
-_LAST_RETRY_S = 10.0
+_LAST_RETRY_S = 5.0
 
 SHUTDOWN_BUDGET_S = 25.0
 """From the request to stop to the end: the running insert, one commit, leaving the group."""
@@ -42,7 +43,9 @@ class Consumer:
         self._settings = settings
         self._clock = clock
         self._servers = bootstrap_servers
-        self._dialects = topics_of(settings.kafka.topics)
+        self._dialects = {topic.name: topic.dialect for topic in topics(settings)}
+        for dialect in self._dialects.values():
+            get_dialect(dialect)
         self._pipeline = Pipeline(
             settings,
             clock,
@@ -82,7 +85,7 @@ class Consumer:
             migrate(self._warehouse)
 
     def _connect(self) -> KafkaSource:
-        source = KafkaSource(self._servers, list(self._dialects), self._settings.kafka, self._settings.ingest)
+        source = KafkaSource(self._settings, self._servers, list(self._dialects))
         _log.info("connected to Kafka", servers=self._servers, topics=list(self._dialects))
         return source
 
@@ -110,19 +113,3 @@ def _until_there(stop: threading.Event, what: str, work: Callable[[], T]) -> T:
         before_sleep=say,
     )
     return retrying(work)
-
-
-def topics_of(setting: str) -> dict[str, str]:
-    """Topic → dialect of the setting `kafka.topics`. Raises ConfigError.
-
-    >>> topics_of("vigil.events, other:canonical")
-    {'vigil.events': 'canonical', 'other': 'canonical'}
-    """
-    dialects: dict[str, str] = {}
-    for item in setting.split(","):
-        topic, _, dialect = (part.strip() for part in item.partition(":"))
-        if not topic or topic in dialects:
-            raise ConfigError(f"kafka.topics names {'an empty topic' if not topic else topic + ' twice'}: {setting!r}")
-        dialects[topic] = dialect or "canonical"
-        get_dialect(dialects[topic])
-    return dialects

@@ -10,7 +10,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer
 from kafka import errors as kafka_errors
@@ -20,9 +19,10 @@ from kafka.structs import OffsetAndMetadata, TopicPartition
 from ingest.batch import Record
 from ingest.ranges import Position
 from ingest.source import Fenced, Partition
+from vigil.broker import client_options, require_reachable
 from vigil.errors import BrokerUnavailable, ConfigError
 from vigil.ids import NextOffset
-from vigil.settings import IngestSettings, KafkaSettings
+from vigil.settings import Settings
 
 _CALL_TIMEOUT_S = 10.0
 _CONNECT_TIMEOUT_S = 10.0
@@ -33,6 +33,12 @@ _MAX_POLL_INTERVAL_S = 300.0
 _METADATA_MAX_AGE_S = 30.0
 _FETCH_BYTES = 16 * 2**20
 _NO_LEADER_EPOCH = -1
+
+_CONNECTION = {
+    "bootstrap_timeout_ms": int(_CONNECT_TIMEOUT_S * 1000),
+    "request_timeout_ms": int(_CALL_TIMEOUT_S * 1000),
+    "reconnect_backoff_max_ms": int(_RECONNECT_S * 1000),
+}
 
 _FENCING = (
     kafka_errors.CommitFailedError,
@@ -47,26 +53,25 @@ _FENCING = (
 class KafkaSource:
     """A member of the consumer group; see `ingest.source.Source`."""
 
-    def __init__(
-        self, bootstrap_servers: str, topics: Sequence[str], settings: KafkaSettings, ingest: IngestSettings
-    ) -> None:
+    def __init__(self, settings: Settings, bootstrap_servers: str, topics: Sequence[str]) -> None:
         """Connect. Raises BrokerUnavailable, or ConfigError when this installation would be 25 times slower."""
         if importlib.util.find_spec("crc32c") is None:
             raise ConfigError("the crc32c wheel is missing and Kafka records are slow without it; run `make install`")
+        require_reachable(bootstrap_servers)
         self._servers = bootstrap_servers
-        self._connection = connection_options(bootstrap_servers, settings)
-        embedded = settings.bootstrap_servers is None
-        session_s = _EMBEDDED_SESSION_TIMEOUT_S if embedded else settings.session_timeout_s
+        self._connection = {**client_options(settings, bootstrap_servers), **_CONNECTION}
+        embedded = settings.kafka.bootstrap_servers is None
+        session_s = _EMBEDDED_SESSION_TIMEOUT_S if embedded else settings.kafka.session_timeout_s
         with self._translated():
             self._consumer = KafkaConsumer(
                 **self._connection,
-                group_id=settings.group,
+                group_id=settings.kafka.group,
                 client_id="vigil-ingest",
                 enable_auto_commit=False,
                 auto_offset_reset="earliest",
                 # A misspelt topic must not come into being.
                 allow_auto_create_topics=False,
-                max_poll_records=ingest.batch_rows,
+                max_poll_records=settings.ingest.batch_rows,
                 # A record larger than this is still fetched, alone.
                 max_partition_fetch_bytes=_FETCH_BYTES,
                 session_timeout_ms=int(session_s * 1000),
@@ -96,6 +101,7 @@ class KafkaSource:
 
     def epoch(self, topic: str) -> str | None:
         """See Source. Raises ConfigError for a broker without topic ids."""
+        require_reachable(self._servers)
         try:
             with self._translated():
                 if self._admin is None:
@@ -191,21 +197,3 @@ class KafkaSource:
             raise BrokerUnavailable(
                 f"Kafka at {self._servers} does not answer ({type(error).__name__}: {error}); is it running?"
             ) from error
-
-
-def connection_options(bootstrap_servers: str, settings: KafkaSettings) -> dict[str, Any]:
-    """How to reach the brokers, for every kafka-python client."""
-    options: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in bootstrap_servers.split(",")],
-        "security_protocol": settings.security_protocol,
-        "bootstrap_timeout_ms": int(_CONNECT_TIMEOUT_S * 1000),
-        "request_timeout_ms": int(_CALL_TIMEOUT_S * 1000),
-        "reconnect_backoff_max_ms": int(_RECONNECT_S * 1000),
-    }
-    if settings.sasl_mechanism is not None:
-        options["sasl_mechanism"] = settings.sasl_mechanism
-        options["sasl_plain_username"] = settings.sasl_username
-        options["sasl_plain_password"] = settings.sasl_password.get_secret_value() if settings.sasl_password else None
-    if settings.ssl_cafile is not None:
-        options["ssl_cafile"] = str(settings.ssl_cafile)
-    return options

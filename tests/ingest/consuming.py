@@ -31,6 +31,19 @@ def settings_for(broker: Broker, topic: str, workspace: Path, **ingest: object) 
     return Settings(workspace=workspace, kafka=kafka, ingest={"batch_age_s": 0.2, **ingest})
 
 
+def environment_for(broker: Broker, topic: str, warehouse: Warehouse, workspace: Path) -> dict[str, str]:
+    """The same for a process."""
+    return {
+        "VIGIL_WORKSPACE": str(workspace),
+        "VIGIL_KAFKA__BOOTSTRAP_SERVERS": broker.bootstrap_servers,
+        "VIGIL_KAFKA__TOPICS": topic,
+        "VIGIL_KAFKA__GROUP": f"group-{topic}",
+        "VIGIL_KAFKA__SESSION_TIMEOUT_S": "2",
+        "VIGIL_CLICKHOUSE__URL": url_of(warehouse),
+        "VIGIL_INGEST__BATCH_AGE_S": "0.2",
+    }
+
+
 def recent(**fields: object) -> bytes:
     """An event of now."""
     return raw(event_time=SystemClock().now().isoformat(), **fields)
