@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -11,6 +11,9 @@ from datetime import UTC, datetime, timedelta
 from detectors.embed.share import Share
 from detectors.encoders.base import HALF_CHARS, MAX_TEXT_CHARS
 from vigil.warehouse import Warehouse
+
+EVENTS_A_SPAN = 1_000_000
+"""Events whose texts are grouped in one query, unless a single hour has more: about 100 MB in ClickHouse."""
 
 TextKey = tuple[str, int]
 """A text: its tenant and fingerprint."""
@@ -43,6 +46,14 @@ _OURS = """
 event_time >= {since:DateTime64(6, 'UTC')} AND event_time < {until:DateTime64(6, 'UTC')}
 AND text_fingerprint != 0 AND text_fingerprint % {of:UInt64} = {remainder:UInt64}
 AND (text_fingerprint, tenant_id) > ({after_fingerprint:UInt64}, {after_tenant:String})
+"""
+
+_HOURS = """
+SELECT toStartOfHour(event_time) AS hour, count()
+FROM events
+WHERE event_time >= {since:DateTime64(6, 'UTC')} AND event_time < {until:DateTime64(6, 'UTC')} AND text_fingerprint != 0
+GROUP BY hour
+ORDER BY hour DESC
 """
 
 # The inner `IN` keeps the set of texts that have a vector no larger than the span's own texts.
@@ -85,14 +96,25 @@ LIMIT 1 BY tenant_id, fingerprint
 """
 
 
-def spans(since: datetime, until: datetime) -> Iterator[Span]:
-    """[since, until) cut at whole hours, the latest first: fresh texts must not wait for a backlog."""
-    hour = timedelta(hours=1)
-    while since < until:
-        start = until.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        start = max(since, start if start < until else start - hour)
-        yield Span(start, until)
-        until = start
+def busy_spans(warehouse: Warehouse, since: datetime, until: datetime) -> list[Span]:
+    """[since, until) as far as there are events in it, the latest first: fresh texts must not wait for a backlog."""
+    rows = warehouse.query(_HOURS, {"since": since, "until": until})
+    return [Span(max(span.since, since), min(span.until, until)) for span in joined(rows)]
+
+
+def joined(hours: Iterable[tuple[datetime, int]]) -> Iterator[Span]:
+    """Hours and their numbers of events, latest first, joined into spans of one day and `EVENTS_A_SPAN` or one hour."""
+    current: Span | None = None
+    events = 0
+    for hour, more in hours:
+        if current and hour.date() == current.since.date() and events + more <= EVENTS_A_SPAN:
+            current, events = Span(hour, current.until), events + more
+            continue
+        if current:
+            yield current
+        current, events = Span(hour, hour + timedelta(hours=1)), more
+    if current:
+        yield current
 
 
 def pending_texts(

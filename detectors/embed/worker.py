@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from detectors.embed.share import Share
-from detectors.embed.texts import PendingText, TextKey, pending_texts, read_ahead, spans
+from detectors.embed.texts import PendingText, TextKey, busy_spans, pending_texts, read_ahead
 from detectors.encoders import Encoder, Vectors, identity
 from vigil.clock import Clock
 from vigil.errors import WarehouseUnavailable
@@ -84,13 +84,13 @@ class EmbeddingWorker:
         self._unconfirmed: _Block | None = None
 
     def embed(self, since: datetime, until: datetime) -> Iterator[Batch]:
-        """Embed the texts of events in [since, until), newest hour first; yields after each batch is stored.
+        """Embed the texts of events in [since, until), latest first; yields after each batch is stored.
 
         Raises WarehouseUnavailable (ask again later: what was stored stays) or WarehouseRejected (the schema or the
         user is wrong).
         """
         self._store_unconfirmed()
-        for span in spans(since, until):
+        for span in busy_spans(self._warehouse, since, until):
             after: TextKey | None = None
             while pending := pending_texts(
                 self._warehouse,
