@@ -52,9 +52,12 @@ class Activity:
     """Distinct accounts of the tenant with content in the window."""
 
 
+_NETWORK_WINDOW = timedelta(days=1)
+
 MAX_TEMPLATES = 400
 """Templates judged in one look, most calls first; how many were left out is noted."""
 
+# In `template_minutes` the two low bits say what a fingerprint is of; up to 3 it is of no template.
 _CANDIDATES = """
 SELECT tenant_id, fingerprint, account_id, sum(uses), groupUniqArrayArray(buckets)
 FROM (
@@ -71,12 +74,12 @@ FROM (
                 FROM template_minutes
                 WHERE hour >= toStartOfHour({start:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
                     AND minute >= {start:DateTime64(6, 'UTC')} AND minute < {end:DateTime64(6, 'UTC')}
-                    AND fingerprint != 0
+                    AND fingerprint > 3
                     AND (tenant_id, fingerprint) IN (
                         SELECT tenant_id, fingerprint FROM template_minutes
                         WHERE hour >= toStartOfHour({fresh:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
                             AND minute >= {fresh:DateTime64(6, 'UTC')} AND minute < {end:DateTime64(6, 'UTC')}
-                            AND fingerprint != 0
+                            AND fingerprint > 3
                     )
                 GROUP BY tenant_id, fingerprint, account_id
             )
@@ -126,7 +129,7 @@ SELECT period, tenant_id, count(), sum(users), sum(persistent) FROM (
         FROM template_minutes
         WHERE hour >= toStartOfHour({start:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
             AND minute >= {start:DateTime64(6, 'UTC')} AND minute < {end:DateTime64(6, 'UTC')}
-            AND fingerprint != 0 AND fingerprint % {modulo:UInt32} = 0
+            AND fingerprint > 3 AND intDiv(fingerprint, 4) % {modulo:UInt32} = 0
         GROUP BY period, tenant_id, fingerprint, account_id
     )
     GROUP BY period, tenant_id, fingerprint
@@ -169,7 +172,13 @@ _EVIDENCE = """
 SELECT toString(event_id) FROM events
 WHERE tenant_id = {tenant:String} AND account_id IN {accounts:Array(String)}
     AND event_time >= {start:DateTime64(6, 'UTC')} AND event_time < {end:DateTime64(6, 'UTC')}
-    AND (template_fingerprint IN {templates:Array(UInt64)} OR hasAny(template_bands, {templates:Array(UInt64)}))
+    AND (
+        has({templates:Array(UInt64)}, bitOr(bitAnd(template_fingerprint, bitNot(toUInt64(3))), 1))
+        OR arrayExists(
+            (band, number) -> has({templates:Array(UInt64)}, bitOr(bitAnd(band, bitNot(toUInt64(3))), number + 1)),
+            template_bands, arrayEnumerate(template_bands)
+        )
+    )
 ORDER BY event_time DESC, event_id
 LIMIT {each:UInt32} BY account_id
 LIMIT 20
@@ -258,13 +267,13 @@ def read_organisations(telemetry: Telemetry, end: datetime, tenant: str, account
 
 
 def read_networks(
-    telemetry: Telemetry, scale: Scale, end: datetime, tenant: str, accounts: Sequence[str]
+    telemetry: Telemetry, end: datetime, tenant: str, accounts: Sequence[str]
 ) -> list[tuple[str, list[str], int]]:
-    """(prefix, which of `accounts` use it, how many accounts use it in all) in the window of `scale`."""
+    """(prefix, which of `accounts` use it, how many accounts use it in all) in the day before `end`."""
     params = {"tenant": tenant, "accounts": sorted(accounts)}
     return [
         (prefix, sorted(members), everybody)
-        for prefix, members, everybody in telemetry.query(_NETWORKS, params, start=end - scale.window, end=end)
+        for prefix, members, everybody in telemetry.query(_NETWORKS, params, start=end - _NETWORK_WINDOW, end=end)
     ]
 
 

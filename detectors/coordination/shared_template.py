@@ -119,7 +119,7 @@ class SharedTemplate(Detector):
         persistent = {
             account for users in templates.values() for account, use in users.items() if use.is_persistent(scale)
         }
-        principal_of = self._networks(tenant, persistent, scale, end, telemetry) | {
+        principal_of = self._networks(tenant, persistent, end, telemetry) | {
             account: f"org {organisation}" for account, organisation in organisations.items()
         }
         level = population_level(self.budget, activity.accounts, timedelta(days=1) / scale.window)
@@ -135,13 +135,11 @@ class SharedTemplate(Detector):
             if signal is not None:
                 yield signal
 
-    def _networks(
-        self, tenant: str, accounts: set[str], scale: Scale, end: datetime, telemetry: Telemetry
-    ) -> dict[str, str]:
+    def _networks(self, tenant: str, accounts: set[str], end: datetime, telemetry: Telemetry) -> dict[str, str]:
         """Accounts behind a network that many others use, and that network."""
         return {
             account: f"network {prefix}"
-            for prefix, members, everybody in read_networks(telemetry, scale, end, tenant, sorted(accounts))
+            for prefix, members, everybody in read_networks(telemetry, end, tenant, sorted(accounts))
             if len(members) >= MIN_PRINCIPALS and everybody - len(members) >= _CROWD * len(members)
             for account in members
         }
