@@ -17,7 +17,6 @@ from enforcement.gate import EFFECT_STAGES, PAGE_STAGES, GateContext, pass_throu
 from enforcement.gate.approval import approvals_needed
 from enforcement.policies.policy import Policy, Rung
 from enforcement.proposal import Proposal
-from vigil import metrics
 from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.incident import Incident
 from vigil.log import get_logger
@@ -141,7 +140,6 @@ class Batch:
             return False
         self._keep_version(policy)
         self.decided += 1
-        metrics.ACTIONS.labels(action.effect.value, action.state.value).inc()
         return True
 
     def _keep_version(self, policy: Policy) -> None:

@@ -21,15 +21,18 @@ from enforcement.outcomes import Outcomes
 from enforcement.spans import span_of
 from vigil import metrics
 from vigil.clock import Clock
-from vigil.effect import ActionState, EffectKind
+from vigil.effect import ActionState, EffectKind, Target
 from vigil.ids import digest
 from vigil.log import get_logger
 from vigil.record import Record, actions, decisions, kill_switches, outbox, reversals
 from vigil.record.outbox import OutboxRow
 from vigil.settings import Settings
 
-_ROWS_PER_ADAPTER = 8
+_CALLS_AT_ONCE = 8
 """Deliveries to one outside system at a time; one that hangs holds back nobody but itself."""
+
+_ROWS_AT_ONCE = 200
+"""Deliveries a round to what does not wait for another machine."""
 
 _FIRST_RETRY_S = 2.0
 _LONGEST_RETRY_S = 900.0
@@ -52,13 +55,13 @@ class Dispatcher:
         self._outcomes = Outcomes(clock)
 
     def run_once(self) -> int:
-        """One round: up to 8 deliveries for each adapter. Returns how many were tried; 0 means nothing is due."""
+        """One round: each adapter gets what it can take at once. Returns how many were tried; 0 means nothing is due."""
         rows = self._claim()
         for answered in self._answers(rows):
             now = self._clock.now()
             with self._record.write() as connection:
-                for row, answer in answered:
-                    self._write(connection, row, answer, now)
+                restricted = [self._write(connection, row, answer, now) for row, answer in answered]
+                self._outcomes.contain(connection, {target for target in restricted if target is not None}, now)
         with self._record.read() as connection:
             metrics.OUTBOX_PENDING.set(outbox.count_pending(connection))
         return len(rows)
@@ -77,7 +80,8 @@ class Dispatcher:
             with self._record.write() as connection:
                 switches = kill_switches.active(connection, now)
                 for adapter in outbox.pending_adapters(connection):
-                    for row in outbox.claim(connection, now, self._worker, until, _ROWS_PER_ADAPTER, adapter=adapter):
+                    limit = _CALLS_AT_ONCE if self._waits(adapter) else _ROWS_AT_ONCE
+                    for row in outbox.claim(connection, now, self._worker, until, limit, adapter=adapter):
                         if self._withdrawn(connection, row, switches, now):
                             withdrawn += 1
                         else:
@@ -105,17 +109,20 @@ class Dispatcher:
         else:
             return False
         outbox.give_back(connection, row.outbox_id, self._worker)
-        if action.effect.restricts:
+        may_have_arrived = row.attempts > 1
+        stopped_for_now = action.lifted_by is None and switch is not None and not may_have_arrived
+        if action.effect.restricts and not stopped_for_now:
             reversals.end(connection, action, now, by, reason)
         else:
+            # Suppressed, as if the switch had been set when it was decided: it is decided again when it is released.
             outbox.cancel(connection, row.action_id, now)
             decisions.move(connection, action, ActionState.SUPPRESSED, now, by, "withdrawn", reason=reason)
         return True
 
     def _answers(self, rows: Sequence[OutboxRow]) -> Iterator[list[tuple[OutboxRow, Answer]]]:
         """Answers as they come in. What waits for another machine gets a thread, the rest is done here and in order."""
-        waiting = [row for row in rows if row.adapter in self._adapters and self._adapters[row.adapter].waits]
-        here = [row for row in rows if row not in waiting]
+        waiting = [row for row in rows if self._waits(row.adapter)]
+        here = [row for row in rows if not self._waits(row.adapter)]
         with ThreadPoolExecutor(max_workers=max(1, len(waiting)), thread_name_prefix="deliver") as pool:
             running: dict[Future[Answer], OutboxRow] = {pool.submit(self._deliver, row): row for row in waiting}
             if here:
@@ -123,6 +130,9 @@ class Dispatcher:
             while running:
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 yield [(running.pop(future), future.result()) for future in finished]
+
+    def _waits(self, adapter: str) -> bool:
+        return adapter in self._adapters and self._adapters[adapter].waits
 
     def _deliver(self, row: OutboxRow) -> Answer:
         adapter = self._adapters.get(row.adapter)
@@ -139,11 +149,12 @@ class Dispatcher:
         metrics.DELIVERY_SECONDS.labels(row.adapter, outcome).observe(time.perf_counter() - started)
         return answer
 
-    def _write(self, connection: Connection, row: OutboxRow, answer: Answer, now: datetime) -> None:
+    def _write(self, connection: Connection, row: OutboxRow, answer: Answer, now: datetime) -> Target | None:
+        """Write one outcome, unless the lease was lost; returns whom it restricts from now on."""
         match answer:
             case Delivered(detail=detail):
                 if outbox.done(connection, row.outbox_id, self._worker, now):
-                    self._outcomes.delivered(connection, row, detail, now)
+                    return self._outcomes.delivered(connection, row, detail, now)
             case Refused(reason=reason):
                 if outbox.refused(connection, row.outbox_id, self._worker, reason):
                     self._outcomes.refused(connection, row, reason, now)
@@ -151,6 +162,7 @@ class Dispatcher:
                 not_before = now + self._pause(row, answer.retry_after)
                 if outbox.retry(connection, row.outbox_id, self._worker, now, not_before, reason):
                     self._outcomes.unreachable(connection, row, reason, now)
+        return None
 
     def _pause(self, row: OutboxRow, asked: timedelta | None) -> timedelta:
         """Exponential, between half and one and a half of it (so that a crowd spreads), never before the time asked for."""

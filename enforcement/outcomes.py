@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 from enforcement import pages
 from enforcement.containment import contain_if_covered, incidents_about
 from vigil.clock import Clock
-from vigil.effect import Action, ActionState, EffectKind
+from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.log import get_logger
 from vigil.record import actions, decisions, ledger, outbox
 from vigil.record.action_rows import ON_DUTY
@@ -27,8 +28,8 @@ class Outcomes:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
 
-    def delivered(self, connection: Connection, row: OutboxRow, detail: str, now: datetime) -> None:
-        """It is in force: the action is confirmed, what it reverses is lifted, and incidents may be contained now."""
+    def delivered(self, connection: Connection, row: OutboxRow, detail: str, now: datetime) -> Target | None:
+        """It is in force: the action is confirmed, and what it reverses is lifted. Returns whom it restricts."""
         action = actions.get(connection, row.action_id)
         details = {"adapter": row.adapter, "attempts": row.attempts, "detail": detail}
         decisions.move(
@@ -47,9 +48,13 @@ class Outcomes:
                     {"lift": action.action_id},
                     lifted_at=now,
                 )
-        if action.effect.restricts:
-            for incident_id in incidents_about(connection, action.target):
-                contain_if_covered(connection, incident_id, now)
+        return action.target if action.effect.restricts else None
+
+    def contain(self, connection: Connection, restricted: Iterable[Target], now: datetime) -> None:
+        """At the end of the transaction: incidents about those who were restricted in it may be contained."""
+        about = {incident_id for target in restricted for incident_id in incidents_about(connection, target)}
+        for incident_id in sorted(about):
+            contain_if_covered(connection, incident_id, now)
 
     def refused(self, connection: Connection, row: OutboxRow, reason: str, now: datetime) -> None:
         """It will never be in force: the action has failed, and a person has to look."""

@@ -32,6 +32,15 @@ ADAPTER = "page"
 REPEAT_EVERY = timedelta(hours=4)
 """A trouble of vigil itself that lasts pages again after this."""
 
+_STATES = {
+    ActionState.DISPATCHED: "on its way",
+    ActionState.CONFIRMED: "in force",
+    ActionState.HELD: "waiting for a person",
+    ActionState.SUPPRESSED: "suppressed",
+    ActionState.SHADOW: "only recorded (shadow)",
+    ActionState.FAILED: "refused by the gateway",
+    ActionState.LIFTED: "ended",
+}
 _MOST_NAMES = 5
 _MOST_CHARACTERS = 400
 
@@ -186,12 +195,10 @@ def _how_sure(detectors: Sequence[DetectorSupport]) -> str:
 
 
 def _already_done(done: Sequence[Action]) -> str:
-    counts = Counter(
-        (action.effect.value, action.state.value) for action in done if action.effect is not EffectKind.PAGE
-    )
+    counts = Counter((action.effect.value, action.state) for action in done if action.effect is not EffectKind.PAGE)
     if not counts:
         return "nothing; no policy acts on it"
-    return ", ".join(f"{effect} {state}: {number}" for (effect, state), number in sorted(counts.items()))
+    return ", ".join(f"{effect} {_STATES[state]}: {number}" for (effect, state), number in counts.items())
 
 
 def _do_now(incident: Incident, done: Sequence[Action]) -> str:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from enforcement.gate.base import GateContext, Verdict
 from enforcement.proposal import Proposal
-from vigil.effect import Action
+from vigil.effect import Action, ActionState
 from vigil.incident import Incident
 from vigil.record.actions import EXPIRY
 
@@ -23,7 +23,7 @@ class HumanStage:
     def judge(self, proposal: Proposal, context: GateContext) -> tuple[Verdict, str]:
         for action in reversed(context.history):
             if _is_ruling(action) and not is_new_evidence(proposal.incident, action, proposal.policy.grace):
-                verb = "rejected" if action.confirmed_at is None and action.lifted_at is None else "lifted"
+                verb = "rejected" if action.state is ActionState.SUPPRESSED else "lifted"
                 return (
                     Verdict.SUPPRESS,
                     f"{action.lifted_by} {verb} {action.effect.value} ({action.action_id}) and this is the same evidence",

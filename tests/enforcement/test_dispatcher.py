@@ -227,6 +227,11 @@ class TestCrashes:
         assert "failed" not in delivering.entries()
 
 
+def everything_stops(record: Record, delivering: Delivering) -> kill_switches.KillSwitch:
+    scope = kill_switches.Scope.GLOBAL
+    return kill_switches.engage(record, delivering.clock, scope, "", owner="ana", reason="storm", expires_at=NOW + HOUR)
+
+
 class TestEnding:
     def test_a_person_lifts_what_is_confirmed(self, delivering: Delivering) -> None:
         delivering.run()
@@ -296,7 +301,9 @@ class TestEnding:
             assert calls == ["throttle", "lift"]
             assert ("a", "throttle", "lifted") in delivering.states()
 
-    def test_a_kill_switch_stops_what_has_not_gone_out(self, record: Record, tmp_path: Path) -> None:
+    def test_a_kill_switch_stops_what_has_not_gone_out_until_it_is_released(
+        self, record: Record, tmp_path: Path
+    ) -> None:
         delivering = Delivering(record, tmp_path)
         delivering.world.open(ring("a"))
         delivering.world.policies = [
@@ -304,19 +311,26 @@ class TestEnding:
             policy(tmp_path, RING_THROTTLE),
         ]
         delivering.world.enforce()
-        kill_switches.engage(
-            record,
-            delivering.clock,
-            kill_switches.Scope.GLOBAL,
-            "",
-            owner="ana",
-            reason="storm",
-            expires_at=NOW + HOUR,
-        )
+        switch = everything_stops(record, delivering)
         assert delivering.run() == 0
-        assert delivering.states() == [("a", "notify_owner", "suppressed"), ("a", "throttle", "lifted")]
+        assert delivering.states() == [("a", "notify_owner", "suppressed"), ("a", "throttle", "suppressed")]
+        kill_switches.release(record, delivering.clock, switch.switch_id, actor="ana")
+        delivering.world.update("inc_1")
+        delivering.world.enforce()
+        delivering.run()
+        assert delivering.gateway.effects() == ["notify_owner", "throttle"]
+        assert delivering.states() == [("a", "notify_owner", "confirmed"), ("a", "throttle", "confirmed")]
+
+    def test_a_kill_switch_lifts_what_may_have_arrived(self, delivering: Delivering) -> None:
+        delivering.gateway.script = away
+        delivering.run()
+        everything_stops(delivering.world.record, delivering)
+        delivering.gateway.script = None
+        delivering.clock.advance(timedelta(minutes=1))
+        delivering.run()
+        assert delivering.gateway.effects() == ["throttle", "lift"]
         [throttle] = delivering.world.actions(effects=[EffectKind.THROTTLE])
-        assert throttle.lifted_by == "ana"
+        assert (throttle.state, throttle.lifted_by) == (ActionState.LIFTED, "ana")
 
     def test_what_is_over_before_it_could_be_delivered_does_not_go_out(self, delivering: Delivering) -> None:
         delivering.clock.advance(DAY)

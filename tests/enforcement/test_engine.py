@@ -364,7 +364,7 @@ class TestPages:
             "Who: account a (95%), account b [31m (95%)",
             "How sure: shared_template 97%, p = 1e-09 (1 detector family)",
             "Since: 2026-11-01 11:00 UTC, found 2026-11-01 12:00 UTC",
-            "Already done: throttle dispatched: 2",
+            "Already done: throttle on its way: 2",
             "Do now: acknowledge with `vigil incidents ack inc_1` and look at the evidence; "
             "lift what hits the wrong account with `vigil actions lift`",
         ]

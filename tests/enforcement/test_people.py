@@ -84,6 +84,11 @@ def test_a_rejection_is_final_for_this_evidence(record: Record, tmp_path: Path) 
     world, action = held(record, tmp_path)
     with pytest.raises(UsageError, match="needs a reason"):
         approvals.reject(record, world.clock, action.action_id, "ana", " ")
+    for nobody in ("expiry", "policy:other", "vigil", " "):
+        with pytest.raises(UsageError, match="is not a person's name"):
+            approvals.reject(record, world.clock, action.action_id, nobody, "x")
+        with pytest.raises(UsageError, match="is not a person's name"):
+            approvals.approve(record, world.clock, action.action_id, nobody)
     rejected = approvals.reject(record, world.clock, action.action_id, "ana", "a class")
     assert (rejected.state, rejected.reason) == (ActionState.SUPPRESSED, "approval: ana rejected it: a class")
     world.policies = [*world.policies, policy(tmp_path, RING_THROTTLE, policy="other")]
@@ -154,7 +159,7 @@ class TestHumanOutranksRules:
         [lift] = world.actions(effects=[EffectKind.LIFT])
         with pytest.raises(UsageError, match="lift restricts nothing"):
             reversals.lift(record, world.clock, lift.action_id, "bob", "x")
-        with pytest.raises(UsageError, match="is not a person"):
+        with pytest.raises(UsageError, match="is not a person's name"):
             reversals.lift(record, world.clock, throttle.action_id, "expiry", "x")
 
 

@@ -45,6 +45,13 @@ _RESTRICTING = tuple(kind.value for kind in EffectKind if kind.restricts)
 _IMPOSED = tuple(state.value for state in (_D, _C, _LIFTED))
 
 
+def as_person(actor: str) -> str:
+    """`actor`, when it can be a person. Raises UsageError for the names of rules and of the service itself."""
+    if not actor.strip() or actor in (EXPIRY, "vigil") or actor.startswith("policy:"):
+        raise UsageError(f"{actor!r} is not a person's name; say who decides")
+    return actor
+
+
 def get(connection: Connection, action_id: str) -> Action:
     """The action. Raises UsageError when there is none of that id."""
     row = connection.execute(select(actions).where(actions.c.action_id == action_id)).one_or_none()
@@ -163,15 +170,14 @@ def lifts_of(connection: Connection, action_id: str) -> list[Action]:
 def store(connection: Connection, decided: Action) -> bool:
     """Store a decision; False, changing nothing, when the same one was stored before.
 
-    A decision that was only recorded (`shadow`, `suppressed`) is overtaken by the same one made for real.
+    A decision that was only recorded (`shadow`, `suppressed`) is overtaken by the same one made for real, unless a
+    person rejected it.
     """
-    row = connection.execute(
-        select(actions.c.state).where(actions.c.action_id == decided.action_id)
-    ).scalar_one_or_none()
-    if row is None:
+    stands = find(connection, [decided.action_id]).get(decided.action_id)
+    if stands is None:
         connection.execute(insert(actions), columns_of(decided))
         return True
-    if decided.state not in TRANSITIONS[ActionState(row)] or ActionState(row) not in _NOT_DONE:
+    if not may_be_overtaken(stands) or decided.state not in TRANSITIONS[stands.state]:
         return False
     _overwrite(connection, decided)
     return True

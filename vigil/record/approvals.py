@@ -55,6 +55,7 @@ def approve(record: Record, clock: Clock, action_id: str, actor: str, note: str 
         action = _held(connection, action_id)
         said = of_action(connection, action_id)
         _may_speak(said, actor)
+        actions.as_person(actor)
         switch = kill_switches.stopping(kill_switches.active(connection, now), action.policy, action.target.tenant_id)
         if switch is not None:
             raise UsageError(f"{switch.owner} set kill switch {switch.switch_id} ({switch.reason}); release it first")
@@ -90,6 +91,7 @@ def reject(record: Record, clock: Clock, action_id: str, actor: str, note: str) 
     """
     if not note.strip():
         raise UsageError("a rejection needs a reason")
+    actions.as_person(actor)
     now = clock.now()
     with record.write() as connection:
         action = _held(connection, action_id)

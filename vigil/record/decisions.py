@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
+from vigil import metrics
 from vigil.effect import Action, ActionState
 from vigil.record import actions, ledger, outbox
 
@@ -27,6 +28,7 @@ def decide(connection: Connection, decided: Action, adapter: str, actor: str) ->
     if decided.state in (ActionState.DISPATCHED, ActionState.HELD):
         outbox.enqueue(connection, decided, adapter, decided.at, held=decided.state is ActionState.HELD)
     ledger.append(connection, decided.at, actor, "decided", _sealed(decided))
+    metrics.ACTIONS.labels(decided.effect.value, decided.state.value).inc()
     return True
 
 

@@ -52,30 +52,32 @@ class OutboxRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def enqueue(connection: Connection, action: Action, adapter: str, now: datetime, *, held: bool = False) -> str:
-    """Put an action in; returns the row's id. Putting the same action in again changes nothing.
+    """Put an action in; returns the row's id. Putting the same action in again changes nothing, unless its row was
+    cancelled: then it is to go out after all.
 
     `held` rows wait for `release`.
     """
     outbox_id = prefixed("out", adapter, action.action_id)
-    if connection.execute(select(outbox.c.outbox_id).where(outbox.c.outbox_id == outbox_id)).first() is None:
-        # Pages do not wait for one another: only what changes a target has an order.
-        ordered = action.effect is not EffectKind.PAGE
-        connection.execute(
-            insert(outbox),
-            {
-                "outbox_id": outbox_id,
-                "action_id": action.action_id,
-                "adapter": adapter,
-                "idempotency_key": action.action_id,
-                "payload": _payload(action),
-                "seq": _next_seq(connection),
-                "order_key": target_key(action.target) if ordered else outbox_id,
-                "state": (OutboxState.HELD if held else OutboxState.PENDING).value,
-                "created_at": now,
-                "not_before": now,
-                "attempts": 0,
-            },
-        )
+    # Pages do not wait for one another: only what changes a target has an order.
+    ordered = action.effect is not EffectKind.PAGE
+    columns = {
+        "outbox_id": outbox_id,
+        "action_id": action.action_id,
+        "adapter": adapter,
+        "idempotency_key": action.action_id,
+        "payload": _payload(action),
+        "seq": _next_seq(connection),
+        "order_key": target_key(action.target) if ordered else outbox_id,
+        "state": (OutboxState.HELD if held else OutboxState.PENDING).value,
+        "created_at": now,
+        "not_before": now,
+        "attempts": 0,
+    }
+    state = connection.execute(select(outbox.c.state).where(outbox.c.outbox_id == outbox_id)).scalar_one_or_none()
+    if state is None:
+        connection.execute(insert(outbox), columns)
+    elif state == OutboxState.CANCELLED.value:
+        connection.execute(update(outbox).where(outbox.c.outbox_id == outbox_id), columns)
     return outbox_id
 
 

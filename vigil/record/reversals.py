@@ -26,8 +26,7 @@ def lift(record: Record, clock: Clock, action_id: str, actor: str, reason: str) 
     """
     if not reason.strip():
         raise UsageError("a lift needs a reason: the ledger and the owner will ask for it")
-    if actor == actions.EXPIRY:
-        raise UsageError(f"{actions.EXPIRY!r} is not a person")
+    actions.as_person(actor)
     with record.write() as connection:
         action = actions.get(connection, action_id)
         if not action.effect.restricts:
