@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 from detectors.arrivals import Arrivals, read_arrivals
 from detectors.base import Budget, Detector, Need
@@ -57,6 +58,9 @@ class DetectorRunner:
 
     Signals, detector states and the position are stored in one transaction: after a crash a window is looked at
     again with the state it had, says the same, and is stored once.
+
+    `arrivals` tells what has arrived before a moment; default: the warehouse does. Without `catch_up`, windows missed
+    in a pause are covered by one wide window each time: for replay, which pauses where little happens.
     """
 
     def __init__(
@@ -67,6 +71,8 @@ class DetectorRunner:
         settings: Settings,
         *,
         detectors: Sequence[Detector] | None = None,
+        arrivals: Callable[[datetime], Arrivals] | None = None,
+        catch_up: bool = True,
     ) -> None:
         self._warehouse = warehouse
         self._record = record
@@ -74,6 +80,8 @@ class DetectorRunner:
         self._settle = timedelta(seconds=settings.detect.settle_s)
         self._history_step = timedelta(seconds=settings.detect.replay_tick_s)
         self._detectors = tuple(detectors if detectors is not None else all_detectors(Budget.of(settings.detect)))
+        self._arrivals = arrivals or partial(read_arrivals, warehouse)
+        self._catch_up = catch_up
         self._live: list[_Progress] | None = None
 
     def run_due(self) -> RunReport:
@@ -119,11 +127,11 @@ class DetectorRunner:
             (progress, window)
             for progress in progresses
             if progress.not_before is None or now >= progress.not_before
-            for window in due_windows(progress.detector, now, self._settle, progress.last_end)
+            for window in due_windows(progress.detector, now, self._settle, progress.last_end, catch_up=self._catch_up)
         ]
         ran, errors = [], []
         if due:
-            arrivals = read_arrivals(self._warehouse, now)
+            arrivals = self._arrivals(now)
             for progress, window in due:
                 outcome = self._visit(progress, window, arrivals, now)
                 if outcome == "ok":

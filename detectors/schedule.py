@@ -22,7 +22,9 @@ def floor(moment: datetime, step: timedelta) -> datetime:
     return EPOCH + (moment - EPOCH) // step * step
 
 
-def due_windows(detector: Detector, now: datetime, settle: timedelta, last_end: datetime | None) -> Iterator[Window]:
+def due_windows(
+    detector: Detector, now: datetime, settle: timedelta, last_end: datetime | None, *, catch_up: bool = True
+) -> Iterator[Window]:
     """Windows of `detector` that have closed since `last_end`, oldest first; none when the last one is still current.
 
     The first look ever covers the whole lookback. After a pause, `missed_windows` windows of one cadence come before
@@ -32,7 +34,9 @@ def due_windows(detector: Detector, now: datetime, settle: timedelta, last_end: 
     if last_end is not None and end <= last_end:
         return
     start = max(last_end or end - detector.lookback, end - detector.lookback)
-    missed = min(detector.missed_windows, (end - start) // detector.cadence - 1) if last_end is not None else 0
+    missed = (
+        min(detector.missed_windows, (end - start) // detector.cadence - 1) if last_end is not None and catch_up else 0
+    )
     for number in range(missed, 0, -1):
         until = end - number * detector.cadence
         yield Window(start, until)

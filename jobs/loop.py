@@ -54,6 +54,7 @@ class Loop:
         policies: Sequence[Policy],
         adapters: Mapping[str, Adapter],
         *,
+        detectors: DetectorRunner | None = None,
         stop: threading.Event | None = None,
     ) -> None:
         accounts = WarehouseAccounts(warehouse)
@@ -63,7 +64,7 @@ class Loop:
         self._warehouse = warehouse
         self.record = record
         self.clock = clock
-        self.detectors = DetectorRunner(warehouse, record, clock, settings)
+        self.detectors = detectors or DetectorRunner(warehouse, record, clock, settings)
         self.correlator = Correlator(record, clock, accounts, permitted)
         self.enforcer = Enforcer(record, clock, settings, policies, accounts, permitted)
         self.dispatcher = Dispatcher(record, clock, adapters, settings)

@@ -15,6 +15,7 @@ from ingest.writer import EventWriter
 from jobs.housekeeping import clean
 from jobs.loop import Loop
 from jobs.replay.arrange import Arrival
+from jobs.replay.counts import ArrivalCounts
 from jobs.replay.duplicates import RecentIds, not_written_before
 from jobs.replay.ticks import TickSchedule
 from vigil.clock import SimulatedClock
@@ -61,6 +62,7 @@ class Replay:
         self._make_loop = make_loop
         self._progress = progress
         self._recent = RecentIds()
+        self.arrived = ArrivalCounts()
         self._batch: list[Arrival] = []
         self._batch_bytes = 0
         self._dead: list[DeadLetter] = []
@@ -133,6 +135,7 @@ class Replay:
         self._tokens += 1
         accepted = [msgspec.structs.replace(one.item, received_at=one.at) for one in arrivals]
         written = self._writer.write(accepted, dead, token=f"replay:{self._tokens}")
+        self.arrived.add(accepted)
         self.counts.written += written.events
         self.counts.dead_lettered += written.dead_letters
 

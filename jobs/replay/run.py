@@ -12,6 +12,7 @@ import msgspec
 
 from detectors.base import Budget
 from detectors.registry import all_detectors
+from detectors.runner import DetectorRunner
 from enforcement.adapters import make_recording_adapters
 from enforcement.policies import load_policies
 from ingest.enrich.addresses import load_hash_key
@@ -63,8 +64,18 @@ def run_replay(
             total = source.total_bytes
 
             def make_loop(clock: SimulatedClock) -> Loop:
+                detectors = DetectorRunner(
+                    stores.warehouse,
+                    stores.record,
+                    clock,
+                    stores.settings,
+                    arrivals=replay.arrived.before,
+                    catch_up=False,
+                )
                 adapters = make_recording_adapters()
-                return Loop(stores.warehouse, stores.record, clock, stores.settings, policies, adapters)
+                return Loop(
+                    stores.warehouse, stores.record, clock, stores.settings, policies, adapters, detectors=detectors
+                )
 
             replay = Replay(
                 stores.warehouse,

@@ -14,6 +14,12 @@ import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
+CROWD = 20
+"""So many new events are looked at by the next tick."""
+
+PATIENCE = 5
+"""Fewer wait for more, at most so many ticks: in sparse traffic looking at each event would take all the time."""
+
 SILENCE_SHARE = 10
 """After a silence of length s the next look comes s / 10 later: a gap is noticed at most a tenth later than in
 production, and a month without events costs a hundred looks instead of forty thousand."""
@@ -29,16 +35,20 @@ class Cadence(msgspec.Struct, frozen=True):
 class TickSchedule:
     """The moments to look at, on the grid of `tick`.
 
-    After news at t: the next point of the grid, and the first one at which each cadence has closed a window over t.
-    In silence: ever more rarely. And whenever an effect ends (`expires`).
+    After news: the next point of the grid when much arrived, else a few points later; and the first point at which
+    each longer cadence has closed a window over the news. In silence: ever more rarely. And whenever an effect ends
+    (`expires`).
     """
 
     def __init__(self, tick: timedelta, cadences: Iterable[Cadence]) -> None:
         self._tick = tick
-        self._cadences = tuple(dict.fromkeys(cadences))
+        # Windows that close faster are looked at in time by the looks that news and silence ask for.
+        self._cadences = tuple(one for one in dict.fromkeys(cadences) if one.every > PATIENCE * tick)
         self._due: list[datetime] = []
         self._news: datetime | None = None
-        self._news_seen_until = EPOCH
+        self._waiting = 0
+        self._crowded = False
+        self._closing_known_until = EPOCH
         self._silence: datetime | None = None
         self._expiry: datetime | None = None
 
@@ -51,15 +61,16 @@ class TickSchedule:
     def news(self, at: datetime) -> None:
         """Something arrived at `at`. Never goes back in time."""
         self._news = at
-        if at < self._news_seen_until:
-            return  # closes the same windows as the news before
-        seen_until = self.after(at)
-        self._add(seen_until)
-        for cadence in self._cadences:
-            closes = EPOCH + ((at - EPOCH) // cadence.every + 1) * cadence.every
-            self._add(self.at_or_after(closes + cadence.settle))
-            seen_until = min(seen_until, closes)
-        self._news_seen_until = seen_until
+        self._waiting += 1
+        if self._waiting == 1:
+            self._add(self.after(at) + (PATIENCE - 1) * self._tick)
+        elif self._waiting == CROWD:
+            self._add(self.after(at))
+        if at >= self._closing_known_until and self._cadences:
+            closings = [(EPOCH + ((at - EPOCH) // one.every + 1) * one.every, one.settle) for one in self._cadences]
+            for closes, settle in closings:
+                self._add(self.at_or_after(closes + settle))
+            self._closing_known_until = min(closes for closes, _ in closings)
 
     def expires(self, at: datetime | None) -> None:
         """The earliest end of an effect in force; None when there is none."""
@@ -76,8 +87,15 @@ class TickSchedule:
         if self.expiry_due(now):
             # What did not end then is looked at again at the next tick.
             self._expiry = now + self._tick
+        if self._waiting:
+            self._crowded = self._waiting >= CROWD
+        self._waiting = 0
         if self._news is not None:
-            self._silence = self.at_or_after(now + max(self._tick, (now - self._news) / SILENCE_SHARE))
+            silence = now - self._news
+            # Where much came until now, that nothing comes is news.
+            brisk = self._crowded and silence < 2 * PATIENCE * self._tick
+            pace = self._tick if brisk else PATIENCE * self._tick
+            self._silence = self.at_or_after(now + max(pace, silence / SILENCE_SHARE))
 
     def after(self, moment: datetime) -> datetime:
         """The first point of the grid after `moment`."""
