@@ -54,10 +54,10 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     actions: tuple[Action, ...]
     imported: int
     played: int
-    statuses: Mapping[str, int]
+    refused: Mapping[str, int]
     through_kafka: int
     dead_letters: int
-    pages: tuple[tuple[str, str], ...]
+    pages: tuple[str, ...]
     seconds: Mapping[str, float]
 
     @property
@@ -113,10 +113,10 @@ def perform(stage: Stage, view: View) -> Outcome:
         actions=tuple(found_actions),
         imported=past.events,
         played=played.sent,
-        statuses=dict(played.statuses),
+        refused=dict(played.refused),
         through_kafka=stored,
         dead_letters=dead,
-        pages=tuple((page.severity, page.title) for page in stage.gateway.pages),
+        pages=tuple(page.title for page in stage.gateway.pages),
         seconds={"past": imported_s, "total": time.monotonic() - began},
     )
 

@@ -28,7 +28,8 @@ class Played:
     def __init__(self, at: datetime) -> None:
         self.at = at
         self.sent = 0
-        self.statuses: Counter[str] = Counter()
+        self.refused: Counter[str] = Counter()
+        """Calls that the gateway turned away, by status."""
 
 
 def play(
@@ -50,7 +51,8 @@ def play(
         gone = admission.admit(event, at)
         send(gone)
         played.sent += 1
-        played.statuses[gone["status"]] += 1
+        if gone is not event:
+            played.refused[gone["status"]] += 1
     played.at = clock.now()
     finished(played)
     return played

@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from simulator.truth import Instance, Truth
-from vigil.effect import Action, ActionState, EffectKind
+from vigil.effect import Action, ActionState
 from vigil.incident import Incident
 from vigil.signal import Severity, SubjectRole, SubjectType
 
@@ -163,8 +163,3 @@ def _account(action: Action, owners: Mapping[tuple[str, str], str]) -> str:
     if action.target.type is SubjectType.API_KEY:
         return owners.get((action.target.tenant_id, action.target.id), action.target.id)
     return action.target.id
-
-
-def pages(actions: Sequence[Action]) -> list[Action]:
-    """The pages among `actions`, oldest first."""
-    return sorted((action for action in actions if action.effect is EffectKind.PAGE), key=lambda action: action.at)

@@ -1,21 +1,21 @@
-"""What people see: a live display while it plays, tables at the end."""
+"""What people see: a live display while it plays, a report at the end."""
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from jobs.demo.performance import Outcome
 from jobs.demo.play import Played
-from jobs.demo.verdict import AttackVerdict, Verdict, pages
+from jobs.demo.verdict import AttackVerdict, LookalikeVerdict, Verdict
 from vigil.effect import EffectKind
 
 _WIDTH = 46
@@ -68,10 +68,9 @@ class LiveView:
 
 
 def _display(played: Played, share: float, verdict: Verdict, restricted: int) -> RenderableType:
-    refused = played.statuses["blocked"] + played.statuses["rate_limited"]
     head = Text.assemble(
         (f"{played.at:%a %H:%M} ", "bold"),
-        f"  {played.sent:,} events sent   {restricted} principals restricted   {refused:,} calls refused",
+        f"  {played.sent:,} events sent   {restricted} principals restricted   {sum(played.refused.values()):,} calls refused",
     )
     lines: list[RenderableType] = [head, ProgressBar(total=1.0, completed=share, width=_WIDTH)]
     for attack in verdict.attacks:
@@ -90,86 +89,77 @@ def _display(played: Played, share: float, verdict: Verdict, restricted: int) ->
 
 
 def report(outcome: Outcome, console: Console) -> None:
-    """The tables at the end."""
+    """What was played, what became of each attack and look-alike, and the figures."""
     verdict, scene = outcome.verdict, outcome.scene
-    console.print()
     console.print(
-        f"Played {outcome.origin:%A %H:%M} to {outcome.origin + scene.length:%H:%M} UTC at {scene.speed:.0f} times the"
-        f" pace, after {scene.history.total_seconds() / 3600:.0f} quiet hours ({outcome.imported:,} events):"
-        f" {outcome.played:,} events through Kafka, {outcome.through_kafka:,} in ClickHouse,"
-        f" {outcome.dead_letters} dead letters."
+        f"\nPlayed {outcome.origin:%A %H:%M} to {outcome.origin + scene.length:%H:%M} UTC in"
+        f" {scene.length.total_seconds() / scene.speed:.0f} s, after {scene.history.total_seconds() / 3600:.0f} quiet hours"
+        f" ({outcome.imported:,} events): {outcome.played:,} events through Kafka, {outcome.through_kafka:,} of them in"
+        f" ClickHouse, {outcome.dead_letters} dead letters.\n"
     )
-    console.print(_attacks(verdict))
-    console.print(_times(verdict))
-    console.print(_lookalikes(verdict))
-    for incident in verdict.other_incidents:
-        console.print(f"Also in the queue: [yellow]{escape(incident.title)}[/yellow] ({incident.severity.label})")
-    for severity, title in outcome.pages:
-        console.print(f"Paged ({escape(severity)}): {escape(title)}")
-    refused = {status: outcome.statuses.get(status, 0) for status in ("blocked", "rate_limited")}
-    console.print(
-        f"The gateway verified {len(pages(outcome.actions))} pages and the effects above; it refused"
-        f" {refused['blocked']:,} calls of suspended accounts and {refused['rate_limited']:,} over a limit."
-    )
-
-
-def _attacks(verdict: Verdict) -> Table:
-    table = Table(title="Attacks", title_justify="left")
-    for column in ("attack", "incident", "severity", "accounts", "policy", "effects"):
-        table.add_column(column, overflow="fold")
     for attack in verdict.attacks:
-        titles = "\n".join(f"{incident.kind.value}: {incident.title}" for incident in attack.incidents) or "not found"
-        table.add_row(
-            escape(attack.instance.scenario),
-            escape(titles),
-            "\n".join(incident.severity.label for incident in attack.incidents),
-            f"{len(attack.restricted)} of {len(attack.instance.offenders)}",
-            escape("\n".join(sorted({action.policy for action in attack.actions}))),
-            escape(_effects(attack)),
-        )
-    return table
-
-
-def _effects(attack: AttackVerdict) -> str:
-    counted: dict[EffectKind, set[str]] = {}
-    for action in attack.actions:
-        if action.confirmed_at is not None:
-            counted.setdefault(action.effect, set()).add(action.target.id)
-    return "\n".join(f"{len(targets)} × {effect.value}" for effect, targets in counted.items())
-
-
-def _times(verdict: Verdict) -> Table:
-    table = Table(title="How long it took (simulated minutes from the attack's first call)", title_justify="left")
-    for column in ("attack", "began", "could be seen", "found", "contained"):
-        table.add_column(column)
-    for attack in verdict.attacks:
-        start = attack.instance.start
-        table.add_row(
-            escape(attack.instance.scenario),
-            f"{start:%H:%M:%S}",
-            _after(start, attack.instance.detectable_from),
-            _after(start, attack.found_at),
-            _after(start, attack.contained_at),
-        )
-    return table
-
-
-def _after(start: datetime, moment: datetime | None) -> str:
-    if moment is None:
-        return "never"
-    span: timedelta = moment - start
-    return f"+{span.total_seconds() / 60:.1f} min"
-
-
-def _lookalikes(verdict: Verdict) -> Table:
-    table = Table(title="Harmless look-alikes", title_justify="left")
-    for column in ("what", "accounts", "accused by", "touched by"):
-        table.add_column(column, overflow="fold")
+        _report_attack(attack, console)
     for lookalike in verdict.lookalikes:
-        table.add_row(
-            escape(lookalike.instance.summary),
-            str(len(lookalike.instance.accounts)),
-            escape("\n".join(incident.title for incident in lookalike.incidents)) or "nobody",
-            escape("\n".join(sorted({action.policy for action in lookalike.actions}))) or "nothing",
+        _report_lookalike(lookalike, console)
+    for incident in verdict.other_incidents:
+        console.print(f"[yellow]also in the queue[/yellow]  {escape(incident.title)} ({incident.severity.label})")
+    delays = [
+        (action.confirmed_at - action.at).total_seconds() / scene.speed
+        for action in outcome.actions
+        if action.confirmed_at is not None and action.effect.restricts
+    ]
+    if delays:
+        console.print(
+            f"\n{len(delays)} effects were delivered by signed webhook and confirmed, half of them within"
+            f" {statistics.median(delays):.1f} s of the decision, all within {max(delays):.1f} s. From then on the gateway"
+            f" refused {sum(outcome.refused.values()):,} calls. {len(outcome.pages)} pages went to the pager:"
         )
-    return table
+    for title in outcome.pages:
+        console.print(f"  {escape(title)}")
+    console.print()
+
+
+def _report_attack(attack: AttackVerdict, console: Console) -> None:
+    instance = attack.instance
+    console.print(f"[bold]{escape(instance.scenario)}[/bold]  {escape(instance.summary)}")
+    seen = instance.detectable_from
+    console.print(f"  {instance.start:%H:%M}  began" + ("" if seen is None else f", could be seen from {seen:%H:%M}"))
+    for incident in attack.incidents:
+        console.print(
+            f"  {incident.opened_at:%H:%M}  [red]found[/red] {_after(instance.start, incident.opened_at)}:"
+            f" {escape(incident.title)} ({incident.kind.value}, {incident.severity.label})"
+        )
+    if not attack.incidents:
+        console.print("         [red]not found[/red]")
+    for (policy, effect), accounts in _effects(attack).items():
+        console.print(
+            f"         {escape(policy)} decided: {effect.value} for {accounts} of {len(instance.offenders)} accounts"
+        )
+    if attack.contained_at is not None:
+        console.print(
+            f"  {attack.contained_at:%H:%M}  [green]contained[/green] {_after(instance.start, attack.contained_at)}:"
+            f" {len(attack.restricted)} of {len(instance.offenders)} accounts confirmed"
+        )
+    console.print()
+
+
+def _effects(attack: AttackVerdict) -> dict[tuple[str, EffectKind], int]:
+    """Number of accounts by policy and effect."""
+    reached: dict[tuple[str, EffectKind], set[str]] = {}
+    for action in attack.actions:
+        reached.setdefault((action.policy, action.effect), set()).add(action.target.id)
+    return {which: len(targets) for which, targets in reached.items()}
+
+
+def _report_lookalike(lookalike: LookalikeVerdict, console: Console) -> None:
+    what = f"[bold]{escape(lookalike.instance.scenario)}[/bold] (harmless)  {escape(lookalike.instance.summary)}"
+    if lookalike.untouched:
+        console.print(f"{what}: [green]untouched[/green]")
+        return
+    accused = ", ".join(incident.title for incident in lookalike.incidents) or "nothing"
+    touched = ", ".join(sorted({action.policy for action in lookalike.actions})) or "nothing"
+    console.print(f"{what}: [red]accused by {escape(accused)}, touched by {escape(touched)}[/red]")
+
+
+def _after(start: datetime, moment: datetime) -> str:
+    return f"{(moment - start).total_seconds() / 60:.1f} minutes after the first call"

@@ -45,7 +45,7 @@ def test_nothing_is_sent_before_its_time() -> None:
         datetime.fromisoformat(time) <= now < datetime.fromisoformat(time) + timedelta(minutes=1) for now, time in sent
     )
     assert played.sent == 5
-    assert played.statuses == {"ok": 3, "blocked": 2}
+    assert played.refused == {"blocked": 2}
 
 
 def test_it_ends_when_told_to() -> None:
