@@ -8,10 +8,11 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard.look.palette import Theme, theme
+from dashboard.pooled import PooledWarehouse
 from vigil.clock import Clock
 from vigil.record import Record, open_record
 from vigil.settings import Settings, load
-from vigil.warehouse import Warehouse, open_warehouse
+from vigil.warehouse.connection import clickhouse_url
 
 
 @st.cache_resource(show_spinner=False)
@@ -32,10 +33,15 @@ def record() -> Record:
     return open_record(settings())
 
 
-@st.cache_resource(show_spinner=False, on_release=Warehouse.close)
-def warehouse() -> Warehouse:
+def warehouse() -> PooledWarehouse:
     """ClickHouse. Raises WorkspaceError when no stack runs in the workspace; a later call tries again."""
-    return open_warehouse(settings())
+    # Looked up each time: a stack that was started again listens elsewhere.
+    return _warehouse_at(clickhouse_url(settings()))
+
+
+@st.cache_resource(show_spinner=False, max_entries=1, on_release=PooledWarehouse.release)
+def _warehouse_at(url: str) -> PooledWarehouse:
+    return PooledWarehouse(url)
 
 
 def now() -> datetime:

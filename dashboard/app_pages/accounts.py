@@ -34,7 +34,7 @@ def wanted() -> tuple[str, str | None]:
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         text = st.text_input(
             "Find",
-            key="q",
+            key="account_q",
             placeholder="Part of an account or organisation id",
             icon=":material/search:",
             width=360,
@@ -45,7 +45,7 @@ def wanted() -> tuple[str, str | None]:
             "Tenant",
             tenants,
             index=None,
-            key="tenant",
+            key="account_tenant",
             placeholder="All tenants",
             width=240,
             label_visibility="collapsed",

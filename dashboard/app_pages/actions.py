@@ -40,13 +40,13 @@ def wanted() -> tuple[ActionState | None, str]:
             list(_STATES),
             default=_ANY,
             required=True,
-            key="state",
+            key="action_state",
             bind="query-params",
             label_visibility="collapsed",
         )
         text = st.text_input(
             "Find",
-            key="q",
+            key="action_q",
             placeholder="Target, policy, action id",
             icon=":material/search:",
             width=280,

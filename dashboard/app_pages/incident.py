@@ -13,7 +13,7 @@ from dashboard.elements.headings import card, facts, section
 from dashboard.elements.members_table import members_table
 from dashboard.elements.notices import empty, guarded
 from dashboard.look import charts
-from dashboard.look.markup import element
+from dashboard.look.markup import element, paragraphs
 from dashboard.views import evidence, traffic
 from dashboard.views import incident as view
 from dashboard.views.words import capital
@@ -104,7 +104,7 @@ def page() -> None:
     flash.show()
     left, right = st.columns([0.68, 0.32], gap="medium")
     with left:
-        card("Summary", element("p", shown.incident.summary))
+        card("Summary", paragraphs(shown.incident.summary))
         with st.container(key="card_traffic"), guarded("The traffic"):
             chart(shown)
     with right:

@@ -46,7 +46,7 @@ def wanted() -> tuple[datetime, datetime, list[str]]:
             label_visibility="collapsed",
         )
         only = st.multiselect(
-            "Tenant", tenants, key="tenant", placeholder="All tenants", width=320, label_visibility="collapsed"
+            "Tenant", tenants, key="timeline_tenant", placeholder="All tenants", width=320, label_visibility="collapsed"
         )
     return now - _SPANS[chosen or "24 h"], now, only
 

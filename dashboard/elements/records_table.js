@@ -75,7 +75,7 @@ function detailRow(row, width) {
     if (item.badges) {
       for (const spec of item.badges) {
         const stage = make("div", "stage");
-        stage.append(badge(spec), make("span", "", spec.after));
+        stage.append(badge(spec), make("span", "", spec.after || ""));
         value.append(stage);
       }
     }

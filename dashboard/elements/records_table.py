@@ -97,7 +97,7 @@ def records_table(
     data = {
         "caption": caption,
         "columns": [_column(column) for column in columns],
-        "rows": [_row(row) for row in rows],
+        "rows": [as_data(row) for row in rows],
         "selectable": selectable,
         "expandable": any(row.detail for row in rows),
         "sort": {"key": sort[0], "descending": sort[1]} if sort else None,
@@ -127,29 +127,31 @@ def _column(column: Column) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
-    # Absent means default: a ring of 500 members is sent over the wire on every refresh.
-    shown = msgspec.to_builtins(row)
-    shown["cells"] = {key: _compact(cell) for key, cell in shown["cells"].items()}
-    shown["detail"] = [
-        _compact(
-            {**item, "text": literal_lines(item["text"]) if item["block"] else literal(item["text"])},
-            literal_text=False,
-        )
-        for item in shown["detail"]
-    ]
-    return {key: value for key, value in shown.items() if value or key in ("id", "cells")}
+def as_data(row: Row) -> dict[str, Any]:
+    """What is sent to the browser: literal text, and nothing that has its default."""
+    # A ring of 500 members travels on every refresh.
+    sent: dict[str, Any] = {"id": row.id, "cells": {key: _cell(cell) for key, cell in row.cells.items()}}
+    sent["href"], sent["tone"] = row.href, row.tone
+    sent["detail"] = [_detail(item) for item in row.detail]
+    sent["fixed"], sent["faded"], sent["expanded"] = row.fixed, row.faded, row.expanded
+    return {name: value for name, value in sent.items() if value or name in ("id", "cells")}
 
 
-def _compact(fields: dict[str, Any], *, literal_text: bool = True) -> dict[str, Any]:
-    kept: dict[str, Any] = {}
-    for name, value in fields.items():
-        if value is None or value == "" or value == () or value == [] or value is False:
-            continue
-        if name in ("text", "sub", "title") and literal_text:
-            kept[name] = literal(value)
-        elif name == "badges":
-            kept[name] = [_compact(badge) | {"after": literal(badge["after"])} for badge in value]
-        else:
-            kept[name] = value
-    return kept
+def _cell(cell: Cell) -> dict[str, Any]:
+    sent: dict[str, Any] = {name: literal(getattr(cell, name)) for name in ("text", "sub", "title")}
+    sent |= {"tone": cell.tone, "href": cell.href, "badges": [_badge(badge) for badge in cell.badges]}
+    kept = {name: value for name, value in sent.items() if value}
+    numbers = {"sort": cell.sort, "share": cell.share}
+    return kept | {name: value for name, value in numbers.items() if value is not None}
+
+
+def _badge(badge: Badge) -> dict[str, str]:
+    sent = {name: literal(getattr(badge, name)) for name in ("text", "tone", "title", "after")}
+    return {name: value for name, value in sent.items() if value}
+
+
+def _detail(item: Detail) -> dict[str, Any]:
+    text = literal_lines(item.text) if item.block else literal(item.text)
+    sent = {"label": literal(item.label), "text": text, "block": item.block}
+    sent["badges"] = [_badge(badge) for badge in item.badges]
+    return {name: value for name, value in sent.items() if value}

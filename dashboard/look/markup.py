@@ -43,6 +43,11 @@ def join(*parts: Child) -> Markup:
     return Markup("".join(_child(part) for part in parts))
 
 
+def paragraphs(text: str) -> Markup:
+    """Text of several lines, one paragraph a line; empty lines are left out."""
+    return join(*(element("p", line) for line in text.splitlines() if line.strip()))
+
+
 def badge(text: str, tone: str, *, title: str | None = None, solid: bool = False) -> Markup:
     """A small label in a tone of the palette."""
     return element("span", text, classes=f"v-badge v-{tone}" + (" v-solid" if solid else ""), title=title)

@@ -60,10 +60,12 @@ def short(value: float) -> str:
     """
     if value == 0 or not math.isfinite(value):
         return str(value).replace("inf", "∞")
-    exponent = math.floor(math.log10(abs(value)))
+    # The formatter knows subnormal numbers, whose power of ten cannot be divided by.
+    mantissa, _, power = f"{value:.1e}".partition("e")
+    exponent = int(power)
     if -4 <= exponent < 6:
         return f"{value:,.0f}" if exponent >= 3 else f"{value:.3g}"
-    return f"{value / 10.0**exponent:.2g} × 10{_superscript(exponent)}"
+    return f"{mantissa.removesuffix('.0')} × 10{_superscript(exponent)}"
 
 
 def _chance(support: DetectorSupport) -> float:

@@ -6,11 +6,10 @@ import unicodedata
 
 # Format characters that belong to ordinary writing: joiners of Arabic, Indic scripts and emoji.
 _ALLOWED_FORMAT = frozenset("\u200c\u200d")
-_SPACES = {"\n": "\u240a", "\r": "\u240d", "\t": "\u2409"}
 
 
 def literal(text: str, limit: int = 0) -> str:
-    """`text` on one line, with control and direction characters written as `⟨U+202E⟩`.
+    """`text` on one line, with line ends, control and direction characters written as `⟨U+202E⟩`.
 
     With `limit`, at most that many characters are kept and the cut is marked.
 
@@ -21,7 +20,7 @@ def literal(text: str, limit: int = 0) -> str:
     """
     if limit and len(text) > limit:
         text = text[: limit - 1] + "…"
-    return "".join(_SPACES.get(char) or _visible(char) for char in text)
+    return "".join(_visible(char) for char in text)
 
 
 def literal_lines(text: str, limit: int = 0) -> str:

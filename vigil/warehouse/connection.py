@@ -175,11 +175,16 @@ class Warehouse:
 
 def open_warehouse(settings: Settings) -> Warehouse:
     """The configured ClickHouse, else the embedded one of the workspace."""
+    return Warehouse(clickhouse_url(settings))
+
+
+def clickhouse_url(settings: Settings) -> str:
+    """Where ClickHouse is, with its password. Raises WorkspaceError when none is configured and no stack runs."""
     if settings.clickhouse.url is not None:
-        return Warehouse(settings.clickhouse.url.get_secret_value())
+        return settings.clickhouse.url.get_secret_value()
     from vigil.local.addresses import read_addresses
 
-    return Warehouse(read_addresses(settings.workspace).clickhouse_url)
+    return read_addresses(settings.workspace).clickhouse_url
 
 
 def _bound(params: Mapping[str, Any] | None) -> dict[str, Any]:
