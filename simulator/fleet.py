@@ -32,8 +32,6 @@ MODELS = (
     Model("mirea-mini", "mirea", ("mirea-mini-1.4", "mirea-mini-1.5"), 0.1, 0.4, 160, 190),
 )  # fmt: skip
 
-EMBEDDER = Model("halden-embed", "halden", ("halden-embed-1", "halden-embed-2"), 0.05, 0.0, 40, 1e9)
-
 _SDK_VERSIONS = ("2.14.1", "2.14.0", "2.13.2", "2.11.0", "2.9.4", "2.6.0", "1.88.0", "1.71.3", "1.52.0")
 _RUNTIMES = ("python/3.12", "python/3.11", "python/3.13", "node/22.9", "node/20.17", "go/1.23", "java/21", "rust/1.84")
 _APP_VERSIONS = ("7.31", "7.30", "7.28", "7.22", "6.90", "6.41")

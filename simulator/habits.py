@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 
 import msgspec
 import numpy as np
@@ -98,8 +97,3 @@ def day_factors(habits: list[Habit], rng: np.random.Generator) -> NDArray[np.flo
     noise = np.exp(sigma * rng.standard_normal(len(habits)) - sigma**2 / 2)
     factors: NDArray[np.float64] = np.where(active, noise / share, 0.0)
     return factors
-
-
-def mean_of_lognormal(median: float, sigma: float) -> float:
-    """Mean of a lognormal distribution."""
-    return median * math.exp(sigma**2 / 2)

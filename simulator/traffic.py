@@ -24,11 +24,10 @@ _NEWEST = 0.9
 class Simulation:
     """One simulation. `events()` can be read again and gives the same every time."""
 
-    def __init__(self, world: World, acts: Sequence[tuple[str, Act]], truth: Truth, scale: str) -> None:
+    def __init__(self, world: World, acts: Sequence[tuple[str, Act]], truth: Truth) -> None:
         self.world = world
         self.truth = truth
         self._acts = acts
-        self._scale = scale
 
     def accounts(self) -> Iterator[Account]:
         """Everybody who calls: the world's accounts and those that scenarios bring."""
@@ -130,4 +129,4 @@ def simulate(
         )
         acts.append((label, found.play(stage)))
     instances = tuple(act.instance for _, act in acts)
-    return Simulation(world, acts, Truth(seed, scale, start, end, instances), scale)
+    return Simulation(world, acts, Truth(seed, scale, start, end, instances))

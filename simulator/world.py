@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -93,7 +94,7 @@ class World:
         target = self.scale.accounts
         # Lognormal activity: its mean is what the scale promises, its median a fraction of that.
         sigma = 1.5
-        median = self.scale.calls_per_day / target / habits.mean_of_lognormal(1.0, sigma)
+        median = self.scale.calls_per_day / target / math.exp(sigma**2 / 2)
         made = 0
         while made < target:
             tenant = self.tenants[0] if dice.chance(0.6) else dice.pick(self.tenants[1:])
@@ -237,12 +238,10 @@ class World:
             temperature=temperature,
         )
 
-    def residents(self, fits: Callable[[Account], bool]) -> list[Account]:
-        """Accounts of the world that fit, in their fixed order."""
-        return [account for account in self.accounts if fits(account)]
-
     def people(self, *, content: bool = True) -> list[Account]:
-        """Accounts of persons, at home or at work."""
-        return self.residents(
-            lambda account: account.habit.kind in (Kind.PERSON, Kind.MEMBER) and account.org.sends_content is content
-        )
+        """Accounts of persons, at home or at work, in their fixed order."""
+        return [
+            account
+            for account in self.accounts
+            if account.habit.kind in (Kind.PERSON, Kind.MEMBER) and account.org.sends_content is content
+        ]

@@ -53,11 +53,6 @@ class Grammar:
                 done.append(self.expand(name, slots, dice))
         return "".join(done)
 
-    @property
-    def rules(self) -> frozenset[str]:
-        """Names of the rules."""
-        return frozenset(self._rules)
-
 
 @functools.lru_cache(maxsize=4096)
 def _compile(text: str) -> tuple[_Part, ...]:
