@@ -79,12 +79,12 @@ def test_processes_decide_and_deliver_on_one_postgresql(postgres: str, tmp_path:
     world = World(record, [policy(tmp_path, RING_THROTTLE, budget=f"{{per_hour: {BUDGET}}}")])
     world.open(*(ring(*(f"{n}-{m}" for m in range(3)), incident_id=f"inc_{n}") for n in range(5)))
     context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=_decide_and_deliver, args=(url, str(tmp_path))) for _ in range(3)]
+    processes = [context.Process(target=_decide_and_deliver, args=(url, str(tmp_path))) for _ in range(2)]
     for process in processes:
         process.start()
     for process in processes:
         process.join(120)
-    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert [process.exitcode for process in processes] == [0, 0]
     states = Counter(state for _, effect, state in world.states() if effect == "throttle")
     assert states == {"confirmed": BUDGET, "held": 15 - BUDGET}
     with record.read() as connection:
