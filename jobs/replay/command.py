@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import click
 
+from vigil import log
 from vigil.errors import UsageError
 from vigil.options import common, print_json, print_table
 from vigil.settings import Settings
@@ -72,9 +75,11 @@ def replay(
 
     if since is not None and until is not None and since >= until:
         raise UsageError(f"--since {since.isoformat()} is not before --until {until.isoformat()}")
+    if settings.log.level == "info":
+        log.configure("warning")  # the files say what was found
     settings = for_replay(settings, policies, policy_mode, exceptions)
     report.prepare(out)
-    with _progress(as_json) as progress:
+    with _terminated_in_order(), _progress(as_json) as progress:
         outcome = run_replay(files, settings, out, ReplayRange(since, until), workspace, progress)
     for error, times in outcome.errors.items():
         click.echo(f"vigil: a detector failed {times} times: {error}", err=True)
@@ -95,6 +100,20 @@ def for_replay(settings: Settings, policies: Path | None, policy_mode: str, exce
         }
     )
     return settings.model_copy(update={"enforcement": enforcement, "policies": policies or settings.policies})
+
+
+@contextmanager
+def _terminated_in_order() -> Iterator[None]:
+    """SIGTERM ends like Ctrl-C, so that the server is stopped and the temporary workspace removed."""
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
@@ -101,8 +102,8 @@ def schedule(settings: DetectSettings) -> TickSchedule:
 
 
 def _must_be_readable(file: Path) -> None:
-    try:
-        with file.open("rb"):
-            return
-    except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from error
+    """Without opening it: what is given out by a pipe is given out once."""
+    if file.is_dir():
+        raise UsageError(f"cannot read {file}: it is a folder")
+    if not os.access(file, os.R_OK):
+        raise UsageError(f"cannot read {file}: {'permission denied' if file.exists() else 'there is no such file'}")

@@ -75,8 +75,11 @@ class ReplaySource:
         return sum(path.stat().st_size for path in self._paths)
 
     def bytes_read(self) -> int:
-        """How far all files have been read."""
-        return sum(reader.bytes_read() for reader in self._readers)
+        """How far all files have been read; 0 when one is a pipe, which cannot tell."""
+        try:
+            return sum(reader.bytes_read() for reader in self._readers)
+        except OSError:
+            return 0
 
     def __iter__(self) -> Iterator[Arrival | DeadLetter]:
         """Arrivals in order of time; dead letters as they are found. Of two files at one moment the first goes first."""

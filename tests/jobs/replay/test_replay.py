@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import subprocess
+import sys
 import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -110,3 +114,22 @@ def test_wrong_use_is_answered_before_anything_is_started(
     (tmp_path / "service" / "record.sqlite").touch()
     assert message in replay(*arguments, expected=status).output
     assert (tmp_path / "service" / "record.sqlite").exists()
+
+
+def test_a_replay_that_is_terminated_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "endless.jsonl"
+    os.mkfifo(path)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "vigil.cli", "replay", str(path), "--out", str(tmp_path / "out")]
+    child = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
+    with path.open("wb") as pipe:  # waits until it opens the file, and then its server runs
+        pipe.write(json.dumps(event(NOON)).encode() + b"\n")
+        pipe.flush()
+        (server,) = temporary.glob("vigil-replay-*/clickhouse/config.xml")
+        child.send_signal(signal.SIGTERM)
+        _, errors = child.communicate(timeout=60)
+    assert child.returncode == 128 + signal.SIGTERM, errors
+    assert list(temporary.iterdir()) == []
+    assert not server.exists()
