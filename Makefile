@@ -35,6 +35,7 @@ $(STAMP): $(LOCK) pyproject.toml | $(UV)
 # Hashed, for every platform, without a registry's name. `make lock UPGRADE=--upgrade` moves the versions.
 lock: | $(UV)
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) pyproject.toml -o $(DEFAULT_LOCK)
+	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) --extra transformer -c $(DEFAULT_LOCK) pyproject.toml -o requirements/transformer.txt
 	$(UV) pip compile --quiet --universal --generate-hashes --no-emit-index-url --no-annotate --no-header $(UPGRADE) --extra ensemble --extra transformer --extra dev -c $(DEFAULT_LOCK) pyproject.toml -o $(LOCK)
 
 lint: $(STAMP)

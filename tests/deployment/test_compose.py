@@ -28,7 +28,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 LASTING = sorted(name for name, service in services().items() if service["restart"] != "no")
-OWN = ("migrate", "ingest", "jobs", "dashboard")
+OWN = ("migrate", "ingest", "embed", "jobs", "dashboard")
 
 
 def substituted(text: str) -> str:
@@ -73,7 +73,8 @@ def test_images_are_pinned_to_a_version(name: str) -> None:
     image = services()[name]["image"]
     assert re.fullmatch(r"[\w./-]+:\d+(\.\d+)*", image), image
     if name in OWN:
-        assert image == f"vigil:{tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}"
+        name_of_image = "vigil-embed" if name == "embed" else "vigil"
+        assert image == f"{name_of_image}:{tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']['version']}"
 
 
 @pytest.mark.parametrize("name", sorted(services()))

