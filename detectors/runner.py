@@ -91,7 +91,7 @@ class DetectorRunner:
         call looks at the same span. A failure of one detector is recorded and leaves the others alone.
         """
         progresses = self._resume()
-        return self._look(progresses, self._clock.now(), persist_state=True)
+        return self._look(progresses, self._clock.now(), persist_state=True, catch_up=self._catch_up)
 
     def run_range(self, since: datetime, until: datetime) -> RunReport:
         """Look at history as if each moment of it were now; what is running live keeps its own place and state."""
@@ -100,7 +100,7 @@ class DetectorRunner:
         now = since
         while now < until:
             now = min(now + self._history_step, until)
-            report = self._look(progresses, now, persist_state=False, flush_all=now == until)
+            report = self._look(progresses, now, persist_state=False, catch_up=False, flush_all=now == until)
             signals += report.signals
             ran.update(report.ran)
             errors.update(report.errors)
@@ -121,13 +121,19 @@ class DetectorRunner:
         return self._live
 
     def _look(
-        self, progresses: list[_Progress], now: datetime, *, persist_state: bool, flush_all: bool = False
+        self,
+        progresses: list[_Progress],
+        now: datetime,
+        *,
+        persist_state: bool,
+        catch_up: bool,
+        flush_all: bool = False,
     ) -> RunReport:
         due = [
             (progress, window)
             for progress in progresses
             if progress.not_before is None or now >= progress.not_before
-            for window in due_windows(progress.detector, now, self._settle, progress.last_end, catch_up=self._catch_up)
+            for window in due_windows(progress.detector, now, self._settle, progress.last_end, catch_up=catch_up)
         ]
         ran, errors = [], []
         if due:
