@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import pytest
@@ -137,3 +138,18 @@ def test_hostile_identifiers_do_not_stop_the_queue(desk: Desk) -> None:
     hostile = ("x" * 3_000, "a\x00b", "'; DROP TABLE signals; --", "\u202e\x1b[2J")
     assert desk.take(signal(subjects=accounts(*hostile), title="Ring of a\x00b")) == 1
     assert set(names(desk.only)) == set(hostile)
+
+
+def test_correlators_that_run_at_once_open_nothing_twice_and_lose_nothing(record: Record) -> None:
+    desk = Desk(record)
+    waiting = [signal(f"k{n}", kind=IncidentKind.TELEMETRY_GAP, subjects=()) for n in range(20)]
+    with record.write() as connection:
+        signals.store(connection, waiting, NOON)
+    others = [Desk(record) for _ in range(4)]
+    with ThreadPoolExecutor(4) as threads:
+        placed = list(threads.map(lambda other: other.correlator.run(), others))
+    assert sum(placed) == 20
+    assert len(desk.all) == 20
+    assert all(one.revision == 1 for one in desk.all)
+    assert set(desk.homes()) == {one.signal_id for one in waiting}
+    assert None not in desk.homes().values()
