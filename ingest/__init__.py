@@ -1,0 +1,1 @@
+"""Telemetry in: from Kafka and files into ClickHouse, checked, redacted, exactly once."""

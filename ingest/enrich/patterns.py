@@ -39,6 +39,8 @@ class Kind(msgspec.Struct, frozen=True):
     check: Check
     alone: bool = True
     """A candidate that touches a letter or digit on either side is part of something else."""
+    apart: bool = False
+    """A candidate with another number right beside it is one of a row of numbers."""
     max_checks: int = 300
     """Checks in one event; candidates after that are replaced unchecked, so that no input can buy much time."""
 
@@ -135,8 +137,8 @@ _SEPARATOR = rb"[ ().\-/]{0,2}"
 _PHONE = (
     rb"(?:\+|00[ ]?)[1-9](?:" + _SEPARATOR + rb"[0-9]){7,14}"  # international
     rb"|(?:1[ .\-])?(?:\([2-9][0-9]{2}\)[ ]?|[2-9][0-9]{2}[.\-])[2-9][0-9]{2}[ .\-][0-9]{4}"  # North America
-    rb"|\(?0[1-9](?:" + _SEPARATOR + rb"[0-9]){7,10}"  # national, with the trunk prefix 0
 )
+_TRUNK_PHONE = rb"\(?0[1-9](?:" + _SEPARATOR + rb"[0-9]){7,10}"
 _DATE = compiled(rb"\A[0-9]{1,2}[./\-][0-9]{1,2}[./\-](?:[0-9]{2}){1,2}(?:[^0-9]|\z)")
 _TRUNK_REGIONS = ("GB", "DE", "FR", "IT", "AU", "NL", "JP", "CH", "SE", "ZA")
 """Where numbers are written with a leading 0."""
@@ -147,12 +149,16 @@ def _phone(candidate: bytes) -> int:
     if text.startswith("+"):
         return _longest(candidate, b" ().-/", _is_international)
     if text.startswith("00"):
-        return _longest(candidate, b" ().-/", lambda number: _is_national("+" + number[2:].lstrip(), None))
-    if text.lstrip("(").startswith("0"):
-        if text.isdigit() or _DATE.search(candidate) is not None:
-            return 0
-        return len(candidate) if any(_is_national(text, region) for region in _TRUNK_REGIONS) else 0
+        return _longest(candidate, b" ().-/", lambda number: _is_valid("+" + number[2:].lstrip(), None))
     return len(candidate)
+
+
+def _trunk_phone(candidate: bytes) -> int:
+    """Written in groups, valid in a country, and neither a date nor binary digits."""
+    text = candidate.decode()
+    if text.isdigit() or _DATE.search(candidate) is not None or set(text) <= set("01 ().-/"):
+        return 0
+    return len(candidate) if any(_is_valid(text, region) for region in _TRUNK_REGIONS) else 0
 
 
 def _is_international(text: str) -> bool:
@@ -164,7 +170,7 @@ def _is_international(text: str) -> bool:
     return possible == ValidationResult.IS_POSSIBLE
 
 
-def _is_national(text: str, region: str | None) -> bool:
+def _is_valid(text: str, region: str | None) -> bool:
     try:
         return bool(phonenumbers.is_valid_number(phonenumbers.parse(text, region)))
     except phonenumbers.NumberParseException:
@@ -203,5 +209,13 @@ KINDS: tuple[Kind, ...] = (
     Kind("card", rb"[0-9](?:[ \-]?[0-9]){13}", compiled(_CARD), _card),
     # Parsing a telephone number takes up to half a millisecond.
     Kind("phone", rb"[0-9](?:[ ().\-/]{0,2}[0-9]){7}", compiled(_PHONE), _phone, max_checks=100),
+    Kind(
+        "phone",
+        rb"0[1-9](?:[ ().\-/]{0,2}[0-9]){7}",
+        compiled(_TRUNK_PHONE),
+        _trunk_phone,
+        apart=True,
+        max_checks=50,
+    ),
 )
 """In the order in which they are looked for."""

@@ -86,7 +86,7 @@ def _replace(data: bytes, kind: Kind) -> bytes:
         if kind.alone:
             end = _end_of_whole_words(data, start, end)
         length = 0
-        if end > start:
+        if end > start and not (kind.apart and _in_a_row(data, start, end)):
             checks += 1
             length = kind.check(data[start:end]) if checks <= kind.max_checks else end - start
         if length:
@@ -110,6 +110,11 @@ def _end_of_whole_words(data: bytes, start: int, end: int) -> int:
         while end > start and not data[end - 1 : end].isalnum():
             end -= 1
     return end
+
+
+def _in_a_row(data: bytes, start: int, end: int) -> bool:
+    """Whether a number stands right before or after, a space away."""
+    return data[max(0, start - 2) : start].rstrip().isdigit() or data[end : end + 2].lstrip().isdigit()
 
 
 def _after_first_word(data: bytes, start: int) -> int:

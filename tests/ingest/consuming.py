@@ -17,7 +17,7 @@ from vigil.clock import SystemClock
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse
 
-DEADLINE_S = 60.0
+DEADLINE_S = 120.0
 
 
 def settings_for(broker: Broker, topic: str, workspace: Path, **ingest: object) -> Settings:

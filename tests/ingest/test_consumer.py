@@ -106,9 +106,12 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return messages
 
 
+@pytest.mark.kafka
 def test_clickhouse_killed_and_started_again_is_waited_for(
-    broker: Broker, topic: str, tmp_path: Path, said: list[str]
+    apache_kafka: ApacheKafka, tmp_path: Path, said: list[str]
 ) -> None:
+    broker = Broker("apache", apache_kafka.bootstrap_servers)
+    topic = broker.create_topic()
     server = EmbeddedClickHouse(tmp_path / "own", tmp_path / "own.log")
     server.start()
     warehouse = Warehouse(server.url.rsplit("/", 1)[0] + f"/own_{uuid.uuid4().hex[:8]}")

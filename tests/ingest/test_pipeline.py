@@ -263,7 +263,7 @@ def payloads(draw: st.DrawFn) -> bytes:
 FUZZED = pipeline()
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=600, deadline=None)
 @given(payload=payloads())
 def test_no_input_makes_the_pipeline_raise_and_each_is_one_outcome(payload: bytes) -> None:
     (outcome,) = FUZZED.accept(payload, ORIGIN)

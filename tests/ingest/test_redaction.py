@@ -71,6 +71,7 @@ def test_it_is_replaced_by_its_kind(text: str, expected: str) -> None:
         "ISBN 978-3-16-148410-0, rows 256 512 1024 2048, phase 0.0001 0.0002",
         "eyJ is how base64 of a JSON object begins",
         "-----BEGIN CERTIFICATE-----",
+        "octal 097 106 102 107 108 114 104 055 104 195 150 072, binary 01100010 01100001 011",
     ],
 )
 def test_what_is_neither_stays_as_it_is(text: str) -> None:
