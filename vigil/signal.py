@@ -6,6 +6,7 @@ Signals are facts of a moment and never change; incidents collect them.
 from __future__ import annotations
 
 import enum
+import math
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +89,9 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     evidence against it) is set. `score` in [0, 1] orders subjects for people. `key` names what the signal is about
     within its kind (a fingerprint, an account, a source): signals of the same tenant, kind and key speak of one
     incident. `effect_size` is a ratio of observed over expected unless `facts` says otherwise.
+
+    Numbers are finite: JSON knows no others, and a signal that could be stored and not read again would stop all that
+    wait behind it. Raises ValueError otherwise.
     """
 
     detector: str
@@ -107,6 +111,11 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     e_value: float | None = None
     facts: dict[str, Any] = {}
     event_ids: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        numbers = (self.score, self.effect_size, self.p_value, self.e_value)
+        if not all(math.isfinite(number) for number in numbers if number is not None):
+            raise ValueError(f"{self.detector} says numbers that are not finite: score, effect, p, e = {numbers}")
 
     @property
     def signal_id(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -83,7 +82,7 @@ class Draft:
             **signal.facts,
             "signals": old.get("signals", 0) + 1,
             "signal_severity": max(known, signal.severity).label,
-            "effect_size": _greatest(old.get("effect_size"), signal.effect_size),
+            "effect_size": max(old.get("effect_size", signal.effect_size), signal.effect_size),
             "said": {**old.get("said", {}), signal.detector: signal.summary},
         }
         for kept in ("previous_incident", "merged_incidents", "related_incidents", "permitted"):
@@ -116,7 +115,7 @@ class Draft:
             **old,
             "signals": old.get("signals", 0) + other.get("signals", 0),
             "signal_severity": max(_severity_of(old), _severity_of(other)).label,
-            "effect_size": _greatest(old.get("effect_size"), other.get("effect_size")),
+            "effect_size": max(old["effect_size"], other["effect_size"]),
             "said": {**other.get("said", {}), **old.get("said", {})},
         }
         if merged:
@@ -212,8 +211,3 @@ class Draft:
 
 def _severity_of(facts: dict[str, Any]) -> Severity:
     return Severity[str(facts.get("signal_severity", "low")).upper()]
-
-
-def _greatest(*values: float | None) -> float | None:
-    """The greatest finite value: an infinite ratio has no place in JSON."""
-    return max((value for value in values if value is not None and math.isfinite(value)), default=None)

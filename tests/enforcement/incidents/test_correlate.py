@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import random
 
 import pytest
@@ -156,13 +155,6 @@ def test_detector_facts_cannot_pretend_to_be_the_correlators(desk: Desk) -> None
     assert (facts["signals"], facts["signal_severity"]) == (1, "high")
     assert "permitted" not in facts
     assert "related_incidents" not in facts
-
-
-def test_infinite_ratios_are_left_out(desk: Desk) -> None:
-    desk.take(signal(effect_size=math.inf))
-    assert desk.only.evidence.facts["effect_size"] is None
-    desk.take(signal(end=NOON + MINUTE, effect_size=4.0))
-    assert desk.only.evidence.facts["effect_size"] == 4.0
 
 
 class TestClosed:
