@@ -16,7 +16,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     attacks: tuple[str, ...] = ("template_campaign", "bulk_account")
     lookalikes: tuple[str, ...] = ("batch_job", "viral_prompt")
-    seed: int = 11
+    seed: int = 3
     history: timedelta = timedelta(hours=60)
     length: timedelta = timedelta(minutes=60)
     calm: timedelta = timedelta(minutes=20)
