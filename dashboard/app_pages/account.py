@@ -13,6 +13,7 @@ from dashboard.elements.evidence_table import events_table
 from dashboard.elements.headings import Stat, section, strip
 from dashboard.elements.incidents_table import incidents_table
 from dashboard.elements.notices import empty, guarded
+from dashboard.elements.panels import chart
 from dashboard.look import charts
 from dashboard.look.markup import badge, element, join
 from dashboard.views import accounts as view
@@ -82,7 +83,7 @@ def activity(tenant: str, account: str, actions: list[Action]) -> None:
         marks=[mark for mark in traffic.marks_of_actions(actions) if mark.at >= since],
         legend=True,
     )
-    st.altair_chart(drawn, theme=None, key="activity")
+    chart(drawn, "activity")
 
 
 def page() -> None:
@@ -101,7 +102,7 @@ def page() -> None:
         numbers(tenant, account)
     with st.container(key="card_activity"), guarded("The activity"):
         activity(tenant, account, actions)
-    found, done, calls = st.tabs([f"Incidents ({len(named)})", f"Actions ({len(actions)})", "Latest calls"], key="tabs")
+    found, done, calls = st.tabs(["Incidents", "Actions", "Latest calls"], key="tabs")
     with found:
         if named:
             incidents_table("account_incidents", named)

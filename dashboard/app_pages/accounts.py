@@ -10,6 +10,7 @@ from dashboard.elements.notices import empty, guarded
 from dashboard.elements.records_table import Badge, Cell, Column, Row, records_table
 from dashboard.views import accounts as view
 from dashboard.views.actions import restricted_accounts
+from dashboard.views.literal import literal
 from dashboard.views.moments import ago, epoch_ms, utc
 from dashboard.views.words import effect
 
@@ -46,6 +47,7 @@ def wanted() -> tuple[str, str | None]:
             tenants,
             index=None,
             key="account_tenant",
+            format_func=literal,
             placeholder="All tenants",
             width=240,
             label_visibility="collapsed",

@@ -9,6 +9,7 @@ import streamlit as st
 from dashboard import session
 from dashboard.elements.headings import Stat, code, note, page_title, section, strip
 from dashboard.elements.notices import empty, guarded
+from dashboard.elements.panels import chart
 from dashboard.elements.records_table import Badge, Cell, Column, Detail, Row, records_table
 from dashboard.look import charts
 from dashboard.views import health as view
@@ -63,11 +64,7 @@ def incoming() -> None:
             "Produce events to the topics of `kafka.topics`, or ingest a file: `vigil ingest --file calls.jsonl`.",
         )
         return
-    st.altair_chart(
-        charts.columns(merged, session.colours(), {"calls": "series-1"}, height=120, title="calls"),
-        theme=None,
-        key="ingest",
-    )
+    chart(charts.columns(merged, session.colours(), {"calls": "series-1"}, height=120, title="calls"), "ingest")
 
 
 def detectors() -> None:

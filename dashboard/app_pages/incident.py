@@ -12,6 +12,7 @@ from dashboard.elements.evidence_table import evidence_table
 from dashboard.elements.headings import card, facts, section
 from dashboard.elements.members_table import members_table
 from dashboard.elements.notices import empty, guarded
+from dashboard.elements.panels import chart
 from dashboard.look import charts
 from dashboard.look.markup import element, paragraphs
 from dashboard.views import evidence, traffic
@@ -20,7 +21,7 @@ from dashboard.views.words import capital
 from vigil.errors import UsageError
 
 
-def chart(shown: view.IncidentInFull) -> None:
+def traffic_panels(shown: view.IncidentInFull) -> None:
     """The members' traffic against everybody else's, each on its own scale."""
     incident = shown.incident
     since, until = traffic.around(incident, session.now())
@@ -40,7 +41,7 @@ def chart(shown: view.IncidentInFull) -> None:
             labels=on_top,
             time_axis=not on_top,
         )
-        st.altair_chart(drawn, theme=None, key=f"traffic_{name}")
+        chart(drawn, f"traffic_{name}")
 
 
 def proof(shown: view.IncidentInFull) -> None:
@@ -58,16 +59,8 @@ def proof(shown: view.IncidentInFull) -> None:
 
 def tabs(shown: view.IncidentInFull) -> None:
     """Members, evidence, actions and log."""
-    incident = shown.incident
-    who, why, what, history = st.tabs(
-        [
-            f"Members ({len(incident.subjects):,})",
-            f"Evidence ({len(incident.evidence.event_ids)})",
-            f"Actions ({len(shown.actions):,})",
-            f"Log ({len(shown.log)})",
-        ],
-        key="tabs",
-    )
+    # Labels that never change: a label with a number in it would close the open tab when the number changes.
+    who, why, what, history = st.tabs(["Members", "Evidence", "Actions", "Log"], key="tabs")
     with who, guarded("Who is in it"):
         members_table(shown)
     with why, guarded("The evidence"):
@@ -106,7 +99,7 @@ def page() -> None:
     with left:
         card("Summary", paragraphs(shown.incident.summary))
         with st.container(key="card_traffic"), guarded("The traffic"):
-            chart(shown)
+            traffic_panels(shown)
     with right:
         parts.how_sure(shown.incident)
         parts.standing(shown)

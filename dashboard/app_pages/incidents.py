@@ -10,6 +10,7 @@ from dashboard.elements.notices import empty, guarded
 from dashboard.elements.records_table import Badge, Cell, Column, Row, records_table
 from dashboard.look import palette
 from dashboard.views import queue as view
+from dashboard.views.literal import literal
 from dashboard.views.moments import ago, epoch_ms, utc
 from dashboard.views.words import capital, count, done, words
 from vigil.incident import IncidentState
@@ -82,7 +83,13 @@ def filters() -> view.QueueFilter:
             label_visibility="collapsed",
         )
         chosen = st.multiselect(
-            "Tenant", tenants, key="tenant", width=165, placeholder="All tenants", label_visibility="collapsed"
+            "Tenant",
+            tenants,
+            key="tenant",
+            format_func=literal,
+            width=165,
+            placeholder="All tenants",
+            label_visibility="collapsed",
         )
     return view.QueueFilter(
         states=_STATES[state or "Active"],

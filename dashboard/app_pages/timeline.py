@@ -11,6 +11,7 @@ from dashboard import session
 from dashboard.elements.headings import page_title, section
 from dashboard.elements.incidents_table import incidents_table
 from dashboard.elements.notices import empty, guarded
+from dashboard.elements.panels import chart
 from dashboard.look import charts, palette
 from dashboard.views import accounts, timeline, traffic
 from dashboard.views.literal import literal
@@ -46,7 +47,13 @@ def wanted() -> tuple[datetime, datetime, list[str]]:
             label_visibility="collapsed",
         )
         only = st.multiselect(
-            "Tenant", tenants, key="timeline_tenant", placeholder="All tenants", width=320, label_visibility="collapsed"
+            "Tenant",
+            tenants,
+            key="timeline_tenant",
+            format_func=literal,
+            placeholder="All tenants",
+            width=320,
+            label_visibility="collapsed",
         )
     return now - _SPANS[chosen or "24 h"], now, only
 
@@ -67,7 +74,7 @@ def calls(since: datetime, until: datetime, tenants: list[str]) -> traffic.Traff
     drawn = charts.columns(
         series, session.colours(), tones, height=210, title=None, legend=True, axis_width=charts.LANE_WIDTH
     )
-    st.altair_chart(drawn, theme=None, key="calls")
+    chart(drawn, "calls")
     return series
 
 
@@ -84,7 +91,7 @@ def found(series: traffic.Traffic, incidents: list[Incident]) -> None:
             "point": min(max(incident.opened_at, series.since), series.until),
             "lane": capital(words(incident.kind)),
             "tone": incident.severity.label,
-            "label": literal(f"{incident.severity.label}: {incident.title}", 120),
+            "label": f"{incident.severity.label}: {incident.title}",
             "when": f"opened {utc(incident.opened_at)} UTC, {words(incident.state)}",
             "number": 1,
         }
@@ -94,7 +101,7 @@ def found(series: traffic.Traffic, incidents: list[Incident]) -> None:
     lanes = [capital(words(kind)) for kind in IncidentKind if kind in present]
     tones = {severity.label: tone for severity, tone in palette.SEVERITY.items()}
     drawn = charts.lanes_of_time(pd.DataFrame(rows), series, session.colours(), lanes=lanes, tones=tones, spans=True)
-    st.altair_chart(drawn, theme=None, key="incident_lanes")
+    chart(drawn, "incident_lanes")
 
 
 def acted(series: traffic.Traffic, tenants: list[str]) -> None:
@@ -124,7 +131,7 @@ def acted(series: traffic.Traffic, tenants: list[str]) -> None:
     lanes = [capital(words(effect)) for effect in EffectKind if effect in present]
     tones = {state.value: tone for state, tone in palette.ACTION_STATE.items()}
     drawn = charts.lanes_of_time(pd.DataFrame(rows), series, session.colours(), lanes=lanes, tones=tones, spans=False)
-    st.altair_chart(drawn, theme=None, key="action_lanes")
+    chart(drawn, "action_lanes")
 
 
 def page() -> None:

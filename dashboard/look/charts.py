@@ -143,7 +143,8 @@ def lanes_of_time(
         "tone:N", scale=alt.Scale(domain=list(tones), range=[colours[tone] for tone in tones.values()]), legend=None
     )
     tooltip = [alt.Tooltip("label:N", title="what"), alt.Tooltip("when:N", title="when")]
-    base = alt.Chart(frame).encode(y=lane, color=colour, tooltip=tooltip)
+    shown = frame.assign(label=[literal(label, 120) for label in frame["label"]])
+    base = alt.Chart(shown).encode(y=lane, color=colour, tooltip=tooltip)
     # Invisible, so that the axis spans what the traffic's does.
     layers: list[Any] = [alt.Chart(edges).mark_point(opacity=0).encode(x=x, y=lane)]
     if spans:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import UTC, datetime, timedelta
 
@@ -34,7 +35,7 @@ def test_columns_are_few_and_cover_everything(hours: int, width: int) -> None:
     assert starts[0] <= since
     assert starts[-1] < NOW <= starts[-1] + timedelta(seconds=width)
     assert len(starts) <= 241
-    assert {later - earlier for earlier, later in zip(starts, starts[1:], strict=False)} == {timedelta(seconds=width)}
+    assert {later - earlier for earlier, later in itertools.pairwise(starts)} == {timedelta(seconds=width)}
 
 
 def test_members_stand_out_against_everybody_else(told: Told) -> None:

@@ -1,0 +1,61 @@
+"""`vigil dashboard`: where it listens, what it refuses, and how it ends."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from dashboard.command import server_options
+from tests.browser.conftest import running_console
+from tests.dashboard.conftest import Told
+from vigil.cli import main
+
+
+def test_a_port_that_is_taken_is_said_and_the_status_is_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_WORKSPACE", str(tmp_path))
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        port = holder.getsockname()[1]
+        result = CliRunner().invoke(main, ["dashboard", "--port", str(port)])
+    assert result.exit_code == 3
+    assert f"port {port} for the dashboard cannot be used" in result.output
+
+
+def test_a_wrong_configuration_is_said_and_the_status_is_2(tmp_path: Path) -> None:
+    config = tmp_path / "vigil.toml"
+    config.write_text("[dashboard]\ncolour = 'red'\n")
+    result = CliRunner().invoke(main, ["dashboard", "--config", str(config)])
+    assert result.exit_code == 2
+    assert "dashboard.colour" in result.output
+
+
+def test_nothing_is_sent_to_streamlits_makers_and_only_expected_hosts_are_answered() -> None:
+    options = server_options("127.0.0.1", 8501, "https://console.example.com/vigil")
+    assert options["browser_gatherUsageStats"] is False
+    assert options["server_headless"] is True
+    assert options["server_allowedHosts"] == ["127.0.0.1", "localhost", "::1", "console.example.com"]
+    # Behind a proxy the operator decides which hosts there are.
+    assert "server_allowedHosts" not in server_options("10.0.0.7", 8501, None)
+
+
+@pytest.mark.slow
+def test_it_serves_this_machine_only_and_ends_on_sigterm(told: Told, tmp_path: Path) -> None:
+    with running_console(told, tmp_path / "workspace") as (process, url):
+        assert url.startswith("http://127.0.0.1:")
+        assert httpx.get(url + "/_stcore/health").text == "ok"
+        upgrade = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+        }
+        # A name that somebody else made to point here (DNS rebinding).
+        assert httpx.get(url + "/_stcore/stream", headers={**upgrade, "Host": "evil.example"}).status_code == 403
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
