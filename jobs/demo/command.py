@@ -40,7 +40,7 @@ def demo(once: bool, port: int, seed: int, speed: float, as_json: bool) -> None:
     """
     log.configure("warning")
     scene = Scene(seed=seed, speed=speed)
-    console = Console(stderr=as_json)
+    console = Console(stderr=as_json, highlight=False)
     view = LiveView(console)
     with _interruptible(), tempfile.TemporaryDirectory(prefix="vigil-demo-") as name, without_variables() as ignored:
         folder = Path(name)

@@ -11,6 +11,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
 from jobs.demo.performance import Outcome
@@ -48,7 +49,7 @@ class LiveView:
     def past(self, share: float) -> None:
         """A bar of the import."""
         if self._live is not None:
-            self._live.update(ProgressBar(total=1.0, completed=min(1.0, share), width=_WIDTH))
+            self._live.update(_bar(share))
 
     def playing(self, played: Played, share: float, verdict: Verdict, restricted: int) -> None:
         """Time, counts and incidents so far."""
@@ -72,7 +73,7 @@ def _display(played: Played, share: float, verdict: Verdict, restricted: int) ->
         (f"{played.at:%a %H:%M} ", "bold"),
         f"  {played.sent:,} events sent   {restricted} principals restricted   {sum(played.refused.values()):,} calls refused",
     )
-    lines: list[RenderableType] = [head, ProgressBar(total=1.0, completed=share, width=_WIDTH)]
+    lines: list[RenderableType] = [head, _bar(share)]
     for attack in verdict.attacks:
         for incident in attack.incidents[:1]:
             state = "contained" if attack.contained else f"{len(attack.restricted)} restricted"
@@ -86,6 +87,13 @@ def _display(played: Played, share: float, verdict: Verdict, restricted: int) ->
         for incident in verdict.other_incidents
     ]
     return Group(*lines)
+
+
+def _bar(share: float) -> RenderableType:
+    # In a grid, because a bar by itself does not end its line.
+    grid = Table.grid()
+    grid.add_row(ProgressBar(total=1.0, completed=min(1.0, max(0.0, share)), width=_WIDTH))
+    return grid
 
 
 def report(outcome: Outcome, console: Console) -> None:
