@@ -43,7 +43,7 @@ def descendants(pid: int) -> set[int]:
 @pytest.mark.timeout(290)
 def test_both_attacks_are_found_and_contained_and_nobody_else_is_touched(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*VIGIL, "demo", "--once", "--json"],
+        [*VIGIL, "demo", "--once", "--json", "--speed", "100"],
         env=surroundings(tmp_path),
         capture_output=True,
         text=True,
