@@ -17,6 +17,7 @@ explained by what they are.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -107,7 +108,11 @@ def test_template(
     templates were candidates; the number of shared templates usual in a period counts where it is larger.
     """
     persistent = sorted(account for account, use in users.items() if use.is_persistent(scale))
-    p_values = [_synchrony(account, users, activity) for account in persistent]
+    everybody = len({principal_of.get(account, account) for account in users})
+    if len({principal_of.get(account, account) for account in persistent}) < MIN_PERSISTENT_SHARE * everybody:
+        return None
+    users_in = Counter(bucket for use in users.values() for bucket in use.buckets)
+    p_values = [_synchrony(account, users[account], users_in, activity) for account in persistent]
     kept = discoveries(p_values, MEMBER_FALSE_DISCOVERY_RATE)
     members = tuple(
         Member(account, users[account], p_value, users[account].calls / max(1, activity.calls.get(account, 1)))
@@ -115,7 +120,6 @@ def test_template(
         if keep
     )
     principals = len({principal_of.get(member.account, member.account) for member in members})
-    everybody = len({principal_of.get(account, account) for account in users})
     if principals < MIN_PRINCIPALS or principals < MIN_PERSISTENT_SHARE * everybody:
         return None
     if principals >= _APPLICATION_SIZE and principals > _APPLICATION_SHARE * activity.accounts:
@@ -129,15 +133,17 @@ def test_template(
 test_template.__test__ = False  # type: ignore[attr-defined]  # a statistical test, not one of pytest's
 
 
-def _synchrony(account: str, users: Mapping[str, Use], activity: Activity) -> float:
-    """P(as many of the account's active buckets hold the template), given how popular it is among the others then."""
-    buckets = sorted(activity.buckets.get(account, users[account].buckets) | users[account].buckets)
+def _synchrony(account: str, use: Use, users_in: Mapping[int, int], activity: Activity) -> float:
+    """P(as many of the account's active buckets hold the template), given how popular it is among the others then.
+
+    `users_in`: users of the template by bucket, this one included.
+    """
     popularity = []
-    for bucket in buckets:
-        others = sum(1 for other, use in users.items() if other != account and bucket in use.buckets)
+    for bucket in sorted(activity.buckets.get(account, use.buckets) | use.buckets):
+        others = users_in[bucket] - (bucket in use.buckets) if bucket in users_in else 0
         active = max(activity.active.get(bucket, 0) - 1, others)
         popularity.append(min(1.0, (others + 0.5) / (active + 1.0)))
-    return at_least(len(users[account].buckets), popularity)
+    return at_least(len(use.buckets), popularity)
 
 
 def united(rings: Sequence[Ring]) -> list[Ring]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from statistics import median
 
 import msgspec
 import numpy as np
@@ -146,10 +148,12 @@ def _profile(
             chosen = of_kind if len(of_kind) >= _MIN_DAYS_OF_CLASS else of_hour
             if not len(chosen):
                 continue
-            profile[kind, hour] = np.median(counts[chosen])
+            ordered = sorted(counts[chosen].tolist())
+            profile[kind, hour] = median(ordered)
             for index in of_kind:
-                others = chosen[chosen != index]
-                promised[index] = np.median(counts[others]) if len(others) else counts[index]
+                value = float(counts[index])
+                at = bisect_left(ordered, value)
+                promised[index] = median([*ordered[:at], *ordered[at + 1 :]] or [value])
     return np.round(profile, 2), promised
 
 
