@@ -35,13 +35,13 @@ def numbers() -> None:
         stats += [
             Stat(ago(intake.last_received, now), "last event received", "high" if late else "good"),
             Stat(f"{intake.calls_10min / 10:,.0f}", "calls a minute", hint="over 10 minutes"),
-            Stat(f"{intake.dead_day:,}", "dead letters in 24 h", "high"),
+            Stat(f"{intake.dead_day:,}", "dead letters", "high", "in 24 hours"),
         ]
     strip(
         [
             *stats,
-            Stat(f"{failures:,}", "failed detector runs in 24 h", "high"),
-            Stat(f"{failed_jobs:,}", "failed or late jobs in 24 h", "high"),
+            Stat(f"{failures:,}", "detector runs failed", "high", "in 24 hours"),
+            Stat(f"{failed_jobs:,}", "jobs failed or late", "high", "in 24 hours"),
             Stat(f"{waiting.outbox_pending:,}", "deliveries waiting", "medium", _oldest(waiting)),
             Stat(f"{waiting.overdue_lifts:,}", "overdue lifts", "critical"),
         ]
@@ -82,11 +82,11 @@ def detectors() -> None:
     columns = (
         Column("state", "State", "badges"),
         Column("detector", "Detector", "mono"),
-        Column("window", "Window closed", "time"),
+        Column("window", "Window", "time"),
         Column("seconds", "Seconds", "number"),
-        Column("rows", "Rows seen", "number"),
+        Column("rows", "Rows", "number"),
         Column("runs", "Runs", "number"),
-        Column("failures", "Failures", "number"),
+        Column("failures", "Failed", "number"),
         Column("signals", "Signals", "number"),
     )
     rows = [
@@ -134,7 +134,7 @@ def jobs() -> None:
         Column("started", "Last start", "time"),
         Column("took", "Took", "number"),
         Column("runs", "Runs", "number"),
-        Column("failures", "Failed or late", "number"),
+        Column("failures", "Failed", "number"),
     )
     tones = {"ok": "good", "running": "info", "late": "medium"}
     rows = [
@@ -176,7 +176,6 @@ def sources() -> None:
     columns = (
         Column("state", "State", "badges"),
         Column("source", "Source", "mono"),
-        Column("tenant", "Tenant"),
         Column("last", "Last call", "time"),
         Column("ten", "10 min", "number"),
         Column("hour", "1 h", "number"),
@@ -193,8 +192,7 @@ def sources() -> None:
                         else Badge("sending", "good"),
                     )
                 ),
-                "source": Cell(text=source.source),
-                "tenant": Cell(text=source.tenant_id),
+                "source": Cell(text=source.source, sub=source.tenant_id),
                 "last": Cell(
                     text=ago(source.last_seen, now),
                     title=f"{utc(source.last_seen)} UTC",
@@ -226,19 +224,17 @@ def dead_letters() -> None:
         Column("count", "Events", "number"),
         Column("last", "Last", "time"),
         Column("example", "The latest says"),
-        Column("origin", "From", "mono"),
     )
     rows = [
         Row(
             id=group.error_class,
             cells={
-                "reason": Cell(text=group.error_class),
+                "reason": Cell(text=group.error_class, sub=f"from {', '.join(group.origins)}"),
                 "count": Cell(text=f"{group.count:,}", sort=group.count),
                 "last": Cell(
                     text=ago(group.last_at, now), title=f"{utc(group.last_at)} UTC", sort=epoch_ms(group.last_at)
                 ),
                 "example": Cell(text=group.example),
-                "origin": Cell(text=", ".join(group.origins)),
             },
         )
         for group in found
@@ -259,12 +255,12 @@ def live() -> None:
         numbers()
     with st.container(key="card_ingest"), guarded("The ingest rate"):
         incoming()
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([0.55, 0.45], gap="medium")
     with left, guarded("The detectors"):
         detectors()
     with right, guarded("The jobs"):
         jobs()
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([0.55, 0.45], gap="medium")
     with left, guarded("The sources"):
         sources()
     with right, guarded("The dead letters"):

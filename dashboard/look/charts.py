@@ -160,10 +160,16 @@ def lanes_of_time(
 
 def _time_axis(traffic: Traffic) -> alt.Axis:
     length = traffic.until - traffic.since
-    spelling = (
-        "%H:%M" if length <= timedelta(days=1, hours=1) else "%d %b %H:%M" if length <= timedelta(days=4) else "%d %b"
-    )
-    return alt.Axis(format=spelling, tickCount=10, grid=False, labelFlush=False, labelBound=True, labelOverlap=True)
+    ticks: Any = 10
+    if length <= timedelta(days=1, hours=1):
+        spelling = "%H:%M"
+    elif length <= timedelta(days=4):
+        spelling = "%d %b %H:%M"
+    else:
+        # Whole days, else a day would be named twice.
+        spelling = "%d %b"
+        ticks = alt.TimeIntervalStep(interval="day", step=1 if length <= timedelta(days=12) else 3)
+    return alt.Axis(format=spelling, tickCount=ticks, grid=False, labelFlush=False, labelBound=True, labelOverlap=True)
 
 
 def _shade(window: tuple[datetime, datetime], traffic: Traffic, x: alt.X, colours: Theme) -> Any:

@@ -67,7 +67,7 @@ def _ring(now: datetime, event_ids: Sequence[str]) -> tuple[str, Incident]:
             "14 accounts created within nine days sent 612 calls in 45 minutes that follow two templates asking for "
             "product reviews in a customer's voice. No other account of the tenant uses either template; by their "
             "popularity, 0.3 accounts would be expected to share one. 11 of the 14 call from one hosting network and "
-            "take turns within seconds of each other. All members were throttled 40 s after the incident was opened; "
+            "take turns within seconds of each other. All members were throttled 42 s after the incident was opened; "
             "two suspensions wait for a second person."
         ),
         subjects=members + context,
