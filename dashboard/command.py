@@ -49,9 +49,24 @@ def serve(settings: Settings, port: int, *, as_json: bool = False) -> None:
     config._main_script_path = str(_APP)
     options = server_options(address, port, settings.enforcement.console_url)
     bootstrap.load_config_options(options)
+    stay_silent()
     url = f"http://{'127.0.0.1' if address in ('', '0.0.0.0') else address}:{port}"  # noqa: S104  # shown, not bound
     threading.Thread(target=_announce, args=(url, port, as_json), daemon=True).start()
     bootstrap.run(str(_APP), False, [], options)
+
+
+def stay_silent() -> None:
+    """Keep Streamlit from asking a server on the internet for this machine's address.
+
+    It does so to compare it with the origin of a web page that connects, when it knows no better.
+    """
+    from streamlit import net_util
+
+    net_util.get_external_ip = _unknown
+
+
+def _unknown() -> None:
+    return None
 
 
 def server_options(address: str, port: int, console_url: str | None) -> dict[str, object]:
@@ -69,10 +84,13 @@ def server_options(address: str, port: int, console_url: str | None) -> dict[str
         "logger_level": "warning",
         "global_developmentMode": False,
     }
+    host = urlsplit(console_url).hostname if console_url else None
+    if host is not None:
+        # Pages come from there: the origin that the browser names.
+        options["browser_serverAddress"] = host
     if address in _LOOPBACK:
         # A web page somewhere may point its own name at 127.0.0.1 (DNS rebinding): only these names are answered.
-        named = [host] if console_url and (host := urlsplit(console_url).hostname) else []
-        options["server_allowedHosts"] = [*_LOOPBACK, *named]
+        options["server_allowedHosts"] = [*_LOOPBACK, *([host] if host else [])]
     return options
 
 

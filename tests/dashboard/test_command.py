@@ -10,7 +10,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from dashboard.command import server_options
+from dashboard.command import server_options, stay_silent
 from tests.browser.conftest import running_console
 from tests.dashboard.conftest import Told
 from vigil.cli import main
@@ -39,9 +39,27 @@ def test_nothing_is_sent_to_streamlits_makers_and_only_expected_hosts_are_answer
     options = server_options("127.0.0.1", 8501, "https://console.example.com/vigil")
     assert options["browser_gatherUsageStats"] is False
     assert options["server_headless"] is True
+    assert options["browser_serverAddress"] == "console.example.com"
     assert options["server_allowedHosts"] == ["127.0.0.1", "localhost", "::1", "console.example.com"]
     # Behind a proxy the operator decides which hosts there are.
     assert "server_allowedHosts" not in server_options("10.0.0.7", 8501, None)
+
+
+def test_the_origin_of_a_page_is_checked_without_asking_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
+    from streamlit import config, net_util
+    from streamlit.web.server import server_util
+
+    asked: list[str] = []
+    monkeypatch.setattr(net_util, "get_external_ip", net_util.get_external_ip)  # put back afterwards
+    monkeypatch.setattr(net_util, "_make_blocking_http_get", lambda url, timeout=0: asked.append(url))
+    monkeypatch.setattr(net_util, "get_internal_ip", lambda: "10.0.0.7")
+    stay_silent()
+    monkeypatch.setattr(config, "_config_options", None)
+    config.get_config_options(force_reparse=True, options_from_flags={"browser.serverAddress": "console.example.com"})
+    assert not server_util.is_url_from_allowed_origins("https://evil.example")
+    assert server_util.is_url_from_allowed_origins("https://console.example.com")
+    assert server_util.is_url_from_allowed_origins("http://127.0.0.1:8501")
+    assert asked == []
 
 
 @pytest.mark.slow
