@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,10 +13,14 @@ from jobs.demo.gateway import Gateway
 from jobs.demo.scene import Scene
 from jobs.demo.surroundings import Values, as_settings, as_variables, clock_values, merged, play_values
 from vigil.clock import Clock
+from vigil.errors import DependencyError
+from vigil.local.process import port_is_open
 from vigil.local.service import Service
 from vigil.record import Record, open_record
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse, open_warehouse
+
+_CONSOLE_START_S = 60.0
 
 
 class Stage:
@@ -86,6 +91,11 @@ class Stage:
         self._console.stop()
         self._values = merged(self._values, clock_values(at, datetime.now(UTC), 1.0))
         self._console = self._service("console", "dashboard", {"dashboard": {"port": port}})
+        deadline = time.monotonic() + _CONSOLE_START_S
+        while not port_is_open(port):
+            if time.monotonic() > deadline:
+                raise DependencyError(f"the dashboard did not open {self.console_url} within {_CONSOLE_START_S:.0f} s")
+            self._console.wait(0.1)
         return self._console
 
     def _start_servers(self) -> None:
