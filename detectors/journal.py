@@ -36,9 +36,9 @@ class RunTally:
     error: str | None = None
     notes: dict[str, Any] = field(default_factory=dict)
 
-    def must_flush(self, now: datetime) -> bool:
-        """Whether it should be recorded now: it said something, failed, or waited long enough."""
-        return bool(self.signals) or self.error is not None or now - self.started_at >= FLUSH_AFTER
+    def must_flush(self, now: datetime, after: timedelta = FLUSH_AFTER) -> bool:
+        """Whether it should be recorded now: it said something, failed, or waited for `after`."""
+        return bool(self.signals) or self.error is not None or now - self.started_at >= after
 
 
 def load_state(connection: Connection, detector: Detector) -> State:

@@ -10,9 +10,9 @@ from functools import partial
 
 from detectors.arrivals import Arrivals, read_arrivals
 from detectors.base import Budget, Detector, Need
-from detectors.journal import RunTally, load_state, positions, store_run, store_state
+from detectors.journal import FLUSH_AFTER, RunTally, load_state, positions, store_run, store_state
 from detectors.registry import all_detectors
-from detectors.schedule import due_windows, widened
+from detectors.schedule import HOUR, due_windows, widened
 from detectors.state import State
 from detectors.telemetry_handle import Telemetry
 from vigil.clock import Clock
@@ -59,8 +59,9 @@ class DetectorRunner:
     Signals, detector states and the position are stored in one transaction: after a crash a window is looked at
     again with the state it had, says the same, and is stored once.
 
-    `arrivals` tells what has arrived before a moment; default: the warehouse does. Without `catch_up`, windows missed
-    in a pause are covered by one wide window each time: for replay, which pauses where little happens.
+    `arrivals` tells what has arrived before a moment; default: the warehouse does. `replaying`: nobody else works on
+    this record and nobody goes on after a crash, so positions are read once and quiet runs recorded hourly; and pauses
+    are where little happens, so the windows missed in one are covered by one wide window.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class DetectorRunner:
         *,
         detectors: Sequence[Detector] | None = None,
         arrivals: Callable[[datetime], Arrivals] | None = None,
-        catch_up: bool = True,
+        replaying: bool = False,
     ) -> None:
         self._warehouse = warehouse
         self._record = record
@@ -81,7 +82,7 @@ class DetectorRunner:
         self._history_step = timedelta(seconds=settings.detect.replay_tick_s)
         self._detectors = tuple(detectors if detectors is not None else all_detectors(Budget.of(settings.detect)))
         self._arrivals = arrivals or partial(read_arrivals, warehouse)
-        self._catch_up = catch_up
+        self._replaying = replaying
         self._live: list[_Progress] | None = None
 
     def run_due(self) -> RunReport:
@@ -91,7 +92,7 @@ class DetectorRunner:
         call looks at the same span. A failure of one detector is recorded and leaves the others alone.
         """
         progresses = self._resume()
-        return self._look(progresses, self._clock.now(), persist_state=True, catch_up=self._catch_up)
+        return self._look(progresses, self._clock.now(), persist_state=True, catch_up=not self._replaying)
 
     def run_range(self, since: datetime, until: datetime) -> RunReport:
         """Look at history as if each moment of it were now; what is running live keeps its own place and state."""
@@ -108,6 +109,8 @@ class DetectorRunner:
 
     def _resume(self) -> list[_Progress]:
         """Our progress, or the recorded one when there is none yet or another process has come further."""
+        if self._replaying and self._live is not None:
+            return self._live
         with self._record.read() as connection:
             recorded = positions(connection, self._detectors)
             if self._live is None:
@@ -203,10 +206,11 @@ class DetectorRunner:
 
     def _flush(self, progresses: list[_Progress], now: datetime, *, persist_state: bool, everything: bool) -> int:
         """Store what was said, the changed states and the runs worth recording, in one transaction."""
+        after = HOUR if self._replaying else FLUSH_AFTER
         pending = [
             progress
             for progress in progresses
-            if progress.tally is not None and (everything or progress.tally.must_flush(now))
+            if progress.tally is not None and (everything or progress.tally.must_flush(now, after))
         ]
         if not pending:
             return 0

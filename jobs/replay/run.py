@@ -71,7 +71,7 @@ def run_replay(
                     clock,
                     stores.settings,
                     arrivals=replay.arrived.before,
-                    catch_up=False,
+                    replaying=True,
                 )
                 adapters = make_recording_adapters()
                 return Loop(
