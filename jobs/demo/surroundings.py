@@ -12,6 +12,9 @@ from typing import Any
 
 from vigil.settings import Settings, load
 
+# A second of real time is a minute in the play; a busy machine takes a few seconds from Kafka to ClickHouse.
+_SETTLE_REAL_S = 5.0
+
 Values = dict[str, Any]
 """Settings by name; a section is a dictionary of its own."""
 
@@ -58,9 +61,7 @@ def play_values(*, servers: str, clickhouse_url: str, record: Path, gateway: str
         "kafka": {"bootstrap_servers": servers},
         "clickhouse": {"url": clickhouse_url},
         "record": {"url": f"sqlite:///{record}"},
-        # A second of real time is a minute here: batches are short, and windows wait long enough for them.
         "ingest": {"trust_payload_tenant": "true", "batch_age_s": 0.3, "address_hash_key": hash_key},
-        "detect": {"settle_s": 120.0},
         "jobs": {"detect_every_s": 30.0, "dispatch_every_s": 20.0, "lift_every_s": 120.0},
         "enforcement": {
             "mode": "live",
@@ -73,8 +74,11 @@ def play_values(*, servers: str, clickhouse_url: str, record: Path, gateway: str
 
 
 def clock_values(origin: datetime, started: datetime, speed: float) -> Values:
-    """A clock that shows `origin` at the real time `started`."""
-    return {"clock": {"origin": origin.isoformat(), "started": started.isoformat(), "speed": speed}}
+    """A clock that shows `origin` at the real time `started`, and windows that wait in real time for what is under way."""
+    return {
+        "clock": {"origin": origin.isoformat(), "started": started.isoformat(), "speed": speed},
+        "detect": {"settle_s": max(Settings().detect.settle_s, _SETTLE_REAL_S * speed)},
+    }
 
 
 def merged(*parts: Mapping[str, Any]) -> Values:
