@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -129,7 +129,7 @@ class Replay:
             self._schedule.news(one.at)
         self._store_late(late)
 
-    def _store(self, arrivals: list[Arrival], dead: list[DeadLetter] = []) -> None:  # noqa: B006 - never changed
+    def _store(self, arrivals: Sequence[Arrival], dead: Sequence[DeadLetter] = ()) -> None:
         if not arrivals and not dead:
             return
         self._tokens += 1
