@@ -25,7 +25,9 @@ _LEVEL_SPAN_HOURS = 2
 LONG_SPAN_HOURS = 6
 """Length of the longest window that is judged by a baseline."""
 
-_LEAST_SPREAD = 0.1
+_LEAST_SPREAD, _LEAST_SPREAD_EARLY, _MANY_DAYS = 0.1, 0.2, 7
+"""A profile of few days is itself uncertain."""
+
 _MIN_EXPECTED = 5.0
 _KEPT = 0.99
 """The worst percent of the history are outages as like as not; they must not hide the next one."""
@@ -85,13 +87,16 @@ class Baseline(msgspec.Struct, frozen=True):
         return total
 
     def at_most(self, received: int, expected: float, span: timedelta) -> float:
-        """P(so few calls in `span` or fewer): the gamma-Poisson's answer, or for an hour and more that of the history
-        of shortfalls when it is larger: it knows silences that no smooth model does."""
+        """P(so few calls in `span` or fewer), by the gamma-Poisson.
+
+        For an hour and more the history of shortfalls has to agree, which knows silences that no smooth model does:
+        its answer counts when it is larger, and without one nothing is unlikely.
+        """
         p_value = GammaPoisson(expected, expected * self.dispersion + (expected * self.spread) ** 2).at_most(received)
         if span < HOUR:
             return p_value
         tail = self.hour_tail if span == HOUR else self.long_tail
-        return p_value if tail is None else max(p_value, tail.beyond(_shortfall(received, expected)))
+        return 1.0 if tail is None else max(p_value, tail.beyond(_shortfall(received, expected)))
 
 
 def build_baseline(hours: Mapping[datetime, HourCount], now: datetime) -> Baseline | None:
@@ -119,7 +124,10 @@ def build_baseline(hours: Mapping[datetime, HourCount], now: datetime) -> Baseli
         weekday=tuple(profile[0].tolist()),
         weekend=tuple(profile[1].tolist()),
         dispersion=round(dispersion, 4),
-        spread=_spread(*_kept_promises(counts, promised, 1), dispersion),
+        spread=max(
+            _LEAST_SPREAD if days >= _MANY_DAYS else _LEAST_SPREAD_EARLY,
+            _spread(*_kept_promises(counts, promised, 1), dispersion),
+        ),
         hour_tail=_shortfall_tail(*_kept_promises(counts, promised, 1)),
         long_tail=_shortfall_tail(*_kept_promises(counts, promised, LONG_SPAN_HOURS)),
         day_level=round(min(1.0, float((counts[last_day].sum() + 1) / (promised[last_day].sum() + 1))), 4),
@@ -189,7 +197,7 @@ def _spread(received: NDArray[np.float64], expected: NDArray[np.float64], disper
         return 0.5
     squares = np.sort(2 * np.minimum(0.0, received / expected - 1) ** 2 - dispersion / expected)
     kept = squares[: math.ceil(len(squares) * _KEPT)]
-    return round(max(_LEAST_SPREAD, math.sqrt(max(0.0, float(kept.mean())))), 4)
+    return round(math.sqrt(max(0.0, float(kept.mean()))), 4)
 
 
 def _shortfall(received: float, expected: float) -> float:

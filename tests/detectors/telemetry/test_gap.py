@@ -141,7 +141,7 @@ def test_a_batch_source_that_pauses_every_day_at_another_hour_is_left_alone(ware
 
 
 def test_the_budget_buys_sensitivity(warehouse: Warehouse) -> None:
-    stop = START + 4 * DAY + 11 * HOUR
+    stop = START + 9 * DAY + 11 * HOUR
     send(warehouse, lambda _: 1.5, START, stop)
     strict = look_every(TelemetryGap(Budget(false_pages_per_week=1e-6)), warehouse, stop, stop + HOUR, MINUTE)
     loose = look_every(TelemetryGap(Budget(false_pages_per_week=1.0)), warehouse, stop, stop + HOUR, MINUTE)
