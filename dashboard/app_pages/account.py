@@ -77,7 +77,7 @@ def activity(tenant: str, account: str, actions: list[Action]) -> None:
     drawn = charts.columns(
         series,
         session.colours(),
-        {"answered": "series-1", "refused": "critical"},
+        {"answered": "series-1", "refused": "plan", "blocked": "quiet"},
         height=170,
         title="calls",
         marks=[mark for mark in traffic.marks_of_actions(actions) if mark.at >= since],

@@ -11,7 +11,7 @@ from dashboard.elements.records_table import Badge, Cell, Column, Row, records_t
 from dashboard.views import accounts as view
 from dashboard.views.actions import restricted_accounts
 from dashboard.views.literal import literal
-from dashboard.views.moments import ago, epoch_ms, utc
+from dashboard.views.moments import ago, epoch_ms, until, utc
 from dashboard.views.words import effect
 
 ROWS = 100
@@ -95,7 +95,9 @@ def _restricted_row(name: tuple[str, str], standing: view.Standing) -> Row:
             "incidents": Cell(text=str(standing.incidents), sort=standing.incidents),
             "force": _force(standing),
             "ends": Cell(
-                text=ago(last, now) if last else "no end", title=f"{utc(last)} UTC" if last else "", sort=epoch_ms(last)
+                text=until(last, now) if last else "no end",
+                title=f"{utc(last)} UTC" if last else "",
+                sort=epoch_ms(last),
             ),
         },
     )

@@ -9,12 +9,12 @@ from dashboard.elements import flash
 from dashboard.elements import incident_parts as parts
 from dashboard.elements.actions_table import actions_table
 from dashboard.elements.evidence_table import evidence_table
-from dashboard.elements.headings import card, facts, section
+from dashboard.elements.headings import card, fact_grid, section
 from dashboard.elements.members_table import members_table
 from dashboard.elements.notices import empty, guarded
 from dashboard.elements.panels import chart
 from dashboard.look import charts
-from dashboard.look.markup import element, paragraphs
+from dashboard.look.markup import paragraphs
 from dashboard.views import evidence, traffic
 from dashboard.views import incident as view
 from dashboard.views.words import capital
@@ -22,24 +22,30 @@ from vigil.errors import UsageError
 
 
 def traffic_panels(shown: view.IncidentInFull) -> None:
-    """The members' traffic against everybody else's, each on its own scale."""
+    """The members' traffic, what a gateway refused of it, and everybody else's, each on its own scale."""
     incident = shown.incident
     since, until = traffic.around(incident, session.now())
     series = traffic.of_members(session.warehouse(), incident.tenant_id, incident.subjects, since, until)
     marks = traffic.marks(incident, shown.log, shown.actions)
     section("Traffic", f"calls per {traffic.width_in_words(series)} (UTC); the window of the evidence is shaded")
-    panels = ((traffic.MEMBERS, "critical", 200, True), (traffic.EVERYBODY, "others", 110, False))
-    for name, tone, height, on_top in panels:
+    members = {traffic.MEMBERS: "critical"}
+    if series.only(traffic.BLOCKED).total:
+        members[traffic.BLOCKED] = "quiet"
+    for name, tones, height, on_top in (
+        (traffic.MEMBERS, members, 200, True),
+        (traffic.EVERYBODY, {traffic.EVERYBODY: "others"}, 110, False),
+    ):
         drawn = charts.columns(
-            series.only(name),
+            series.only(*tones),
             session.colours(),
-            {name: tone},
+            tones,
             height=height,
             title=name,
             marks=marks,
             window=(incident.window.start, incident.window.end),
             labels=on_top,
             time_axis=not on_top,
+            legend=len(tones) > 1,
         )
         chart(drawn, f"traffic_{name}")
 
@@ -47,14 +53,13 @@ def traffic_panels(shown: view.IncidentInFull) -> None:
 def proof(shown: view.IncidentInFull) -> None:
     """The facts, and the events behind them."""
     incident = shown.incident
-    left, right = st.columns([0.27, 0.73], gap="medium")
-    with left:
-        pairs = view.facts_in_words(incident.evidence.facts)
-        card("Facts", facts([(capital(name), value) for name, value in pairs]) if pairs else element("p", "none given"))
-    with right:
-        since, until = traffic.around(incident, session.now())
-        events = evidence.events(session.warehouse(), incident.tenant_id, incident.evidence.event_ids, since, until)
-        evidence_table(incident.tenant_id, incident.incident_id, events)
+    if incident.evidence.facts:
+        card(
+            "Facts", fact_grid([(capital(name), value) for name, value in view.facts_in_words(incident.evidence.facts)])
+        )
+    since, until = traffic.around(incident, session.now())
+    events = evidence.events(session.warehouse(), incident.tenant_id, incident.evidence.event_ids, since, until)
+    evidence_table(incident.tenant_id, incident.incident_id, events)
 
 
 def tabs(shown: view.IncidentInFull) -> None:
@@ -102,7 +107,7 @@ def page() -> None:
             traffic_panels(shown)
     with right:
         parts.how_sure(shown.incident)
-        parts.standing(shown)
+        parts.standing(shown.response)
         parts.verdict(shown)
     tabs(shown)
 

@@ -12,8 +12,8 @@ from dashboard.elements.records_table import Badge, Cell, Column, Detail, Row, r
 from dashboard.look import palette
 from dashboard.views.actions import STATE_ORDER, approvals_on, can_be_lifted
 from dashboard.views.incident import facts_in_words
-from dashboard.views.moments import ago, epoch_ms, utc
-from dashboard.views.words import STATE_MEANING, effect, words
+from dashboard.views.moments import ago, epoch_ms, until, utc
+from dashboard.views.words import STATE_MEANING, capital, effect, long_parameters, words
 from vigil.effect import Action, ActionState
 from vigil.record.approvals import APPROVED, Approval
 from vigil.signal import SubjectType
@@ -94,7 +94,7 @@ def _until(action: Action) -> Cell:
     if action.expires_at is None:
         return Cell(text="–" if not action.effect.restricts else "no end", sort=0)
     return Cell(
-        text=ago(action.expires_at, now), title=f"{utc(action.expires_at)} UTC", sort=epoch_ms(action.expires_at)
+        text=until(action.expires_at, now), title=f"{utc(action.expires_at)} UTC", sort=epoch_ms(action.expires_at)
     )
 
 
@@ -108,6 +108,7 @@ def _details(action: Action, said: Sequence[Approval]) -> tuple[Detail, ...]:
     times = [("decided", action.at), ("confirmed", action.confirmed_at), ("lifted", action.lifted_at)]
     return (
         Detail("Reason", action.reason),
+        *(Detail(capital(name), text, block=True) for name, text in long_parameters(action)),
         *((Detail("Gate", badges=gate),) if gate else ()),
         *((Detail("Persons", _persons(action, said)),) if action.state is ActionState.HELD else ()),
         Detail("Policy", f"{action.policy}, version {action.policy_version}"),

@@ -61,6 +61,23 @@ def facts(pairs: Sequence[tuple[str, Child]]) -> Markup:
     return element("dl", *(join(element("dt", name), element("dd", value)) for name, value in pairs), classes="v-facts")
 
 
+_LONG = 48
+
+
+def fact_grid(pairs: Sequence[tuple[str, str]]) -> Markup:
+    """Names over values, side by side; long values follow, each on a line of its own."""
+    short = [pair for pair in pairs if len(pair[1]) <= _LONG]
+    long = [pair for pair in pairs if len(pair[1]) > _LONG]
+    return join(
+        element("dl", *(_fact(name, value) for name, value in short), classes="v-fact-grid") if short else None,
+        element("dl", *(_fact(name, value) for name, value in long), classes="v-fact-list") if long else None,
+    )
+
+
+def _fact(name: str, value: str) -> Markup:
+    return element("div", element("dt", name), element("dd", value))
+
+
 def _stat(stat: Stat) -> Markup:
     nothing = stat.number in ("0", "–")
     edge = f" v-edge-{stat.tone}" if stat.tone and not nothing else ""

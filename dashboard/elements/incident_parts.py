@@ -12,13 +12,11 @@ from dashboard.elements.incident_verbs import label_buttons, verb_buttons
 from dashboard.look import palette
 from dashboard.look.markup import badge, element, join
 from dashboard.views import certainty
-from dashboard.views.incident import IncidentInFull
+from dashboard.views.incident import IncidentInFull, Response
 from dashboard.views.moments import ago, span, utc
 from dashboard.views.words import capital, count, words
-from vigil.effect import ActionState, EffectKind
 from vigil.incident import Incident, IncidentState
 from vigil.record.incidents import LogLine
-from vigil.signal import SubjectRole
 
 _PAST_TENSE = {
     "open": "opened it",
@@ -97,20 +95,14 @@ def how_sure(incident: Incident) -> None:
     )
 
 
-def standing(shown: IncidentInFull) -> None:
+def standing(response: Response) -> None:
     """How much of it is contained, and what waits."""
-    offenders = [member for member in shown.members if member.subject.role is SubjectRole.OFFENDER]
-    restricted = sum(1 for member in offenders if member.in_force)
-    waiting = sum(1 for action in shown.actions if action.state is ActionState.HELD)
-    pages = sum(1 for action in shown.actions if action.effect is EffectKind.PAGE)
-    first = min(
-        (action.at for action in shown.actions if action.effect.restricts and action.confirmed_at), default=None
-    )
+    first = response.first_effect_after
     pairs = [
-        ("Offenders restricted", f"{restricted} of {len(offenders)}"),
-        ("First effect after", span(first - shown.incident.opened_at) if first else "–"),
-        ("Waiting for a person", count(waiting, "action") if waiting else "nothing"),
-        ("Pages", str(pages)),
+        ("Offenders restricted", f"{response.restricted} of {response.offenders}"),
+        ("First effect confirmed", f"after {span(first)}" if first is not None else "–"),
+        ("Waiting for a person", count(response.waiting, "action") if response.waiting else "nothing"),
+        ("Pages", str(response.pages)),
     ]
     card("Response so far", facts(pairs))
 

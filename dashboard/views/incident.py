@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from dashboard.views.actions import in_force_on, list_actions
 from dashboard.views.certainty import short
-from vigil.effect import Action, Target
+from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.incident import Incident, IncidentState
 from vigil.record import incidents as store
 from vigil.record.action_rows import target_key
 from vigil.record.labels import Label, label_of
-from vigil.signal import Subject
+from vigil.signal import Subject, SubjectRole
 
 MEMBERS_SHOWN = 500
 """A ring may have thousands of members; the page shows the strongest."""
@@ -29,6 +29,16 @@ class Member(msgspec.Struct, frozen=True):
     in_force: tuple[Action, ...]
 
 
+class Response(msgspec.Struct, frozen=True):
+    """How much of an incident is contained, how soon that began, and what waits for a person."""
+
+    offenders: int
+    restricted: int
+    first_effect_after: timedelta | None
+    waiting: int
+    pages: int
+
+
 class IncidentInFull(msgspec.Struct, frozen=True):
     """Everything the record says about one incident."""
 
@@ -37,6 +47,22 @@ class IncidentInFull(msgspec.Struct, frozen=True):
     label: Label | None
     actions: tuple[Action, ...]
     members: tuple[Member, ...]
+
+    @property
+    def response(self) -> Response:
+        """What has been done so far, about the members that are shown."""
+        offenders = [member for member in self.members if member.subject.role is SubjectRole.OFFENDER]
+        first = min(
+            (action.confirmed_at for action in self.actions if action.effect.restricts and action.confirmed_at),
+            default=None,
+        )
+        return Response(
+            offenders=len(offenders),
+            restricted=sum(1 for member in offenders if member.in_force),
+            first_effect_after=None if first is None else first - self.incident.opened_at,
+            waiting=sum(1 for action in self.actions if action.state is ActionState.HELD),
+            pages=sum(1 for action in self.actions if action.effect is EffectKind.PAGE),
+        )
 
     @property
     def verbs(self) -> tuple[store.Verb, ...]:

@@ -35,14 +35,17 @@ def span(length: timedelta) -> str:
 
 
 def ago(moment: datetime | None, now: datetime) -> str:
-    """`26 min ago`; `in 3 h` for what is ahead; `–` for none."""
+    """`26 min ago`; `–` for none. What cannot lie ahead but does (clocks differ) is `just now`."""
     if moment is None:
         return "–"
-    if moment > now + timedelta(seconds=1):
-        return f"in {span(moment - now)}"
     if now - moment < timedelta(seconds=2):
         return "just now"
     return f"{span(now - moment)} ago"
+
+
+def until(moment: datetime, now: datetime) -> str:
+    """`in 3 h`, or how long ago it was."""
+    return f"in {span(moment - now)}" if moment > now else ago(moment, now)
 
 
 def epoch_ms(moment: datetime | None) -> int:

@@ -43,9 +43,9 @@ class Traffic(msgspec.Struct, frozen=True):
     width_s: int
     points: tuple[Point, ...]
 
-    def only(self, series: str) -> Traffic:
-        """The same span with one series."""
-        return msgspec.structs.replace(self, points=tuple(point for point in self.points if point.series == series))
+    def only(self, *series: str) -> Traffic:
+        """The same span with these series."""
+        return msgspec.structs.replace(self, points=tuple(point for point in self.points if point.series in series))
 
     @property
     def total(self) -> int:
@@ -67,7 +67,10 @@ def width_in_words(traffic: Traffic) -> str:
     return {"1 min": "minute", "1 h": "hour", "1 d": "day"}.get(text, text)
 
 
-MEMBERS, EVERYBODY = "members", "everybody else"
+MEMBERS, BLOCKED, EVERYBODY = "members", "members, blocked", "everybody else"
+
+_BLOCKED = "status IN ('blocked', 'rate_limited')"
+"""Calls that a gateway refused: what an effect looks like in the traffic."""
 
 _CARRIED_OUT = (ActionState.DISPATCHED, ActionState.CONFIRMED, ActionState.LIFTED)
 
@@ -83,7 +86,10 @@ def around(incident: Incident, now: datetime) -> tuple[datetime, datetime]:
 def of_members(
     warehouse: Warehouse, tenant_id: str, subjects: Sequence[Subject], since: datetime, until: datetime
 ) -> Traffic:
-    """Calls of the subjects against everybody else of the tenant. Victims and context count as everybody else."""
+    """Calls of the subjects, those apart that a gateway refused, against everybody else of the tenant.
+
+    Victims and context count as everybody else.
+    """
     width = bucket_s(since, until, columns=180)
     since = aligned(since, width)
     by_column: dict[str, list[str]] = defaultdict(list)
@@ -95,7 +101,7 @@ def of_members(
         warehouse,
         f"""
         SELECT intDiv(toUnixTimestamp(event_time), {{width:UInt32}}) * {{width:UInt32}} AS start,
-               countIf({belongs}) AS members, count() - members
+               countIf({belongs}) AS members, countIf(({belongs}) AND {_BLOCKED}), count() - members
         FROM events
         WHERE tenant_id = {{tenant:String}} AND event_time >= {{since:DateTime64(6, 'UTC')}}
           AND event_time < {{until:DateTime64(6, 'UTC')}}
@@ -103,11 +109,12 @@ def of_members(
         """,  # noqa: S608  # column names come from COLUMN_OF, values are bound
         {"tenant": tenant_id, "since": since, "until": until, "width": width, **by_column},
     )
-    found = {start: (members, others) for start, members, others in rows}
+    found = {start: (members, blocked, others) for start, members, blocked, others in rows}
     points = []
     for start in buckets(since, until, width):
-        members, others = found.get(int(start.timestamp()), (0, 0))
-        points += [Point(start, MEMBERS, members), Point(start, EVERYBODY, others)]
+        members, blocked, others = found.get(int(start.timestamp()), (0, 0, 0))
+        points += [Point(start, MEMBERS, members - blocked), Point(start, BLOCKED, blocked)]
+        points.append(Point(start, EVERYBODY, others))
     return Traffic(since, until, width, tuple(points))
 
 
@@ -145,24 +152,26 @@ def by_tenant(
 
 
 def of_account(warehouse: Warehouse, tenant_id: str, account_id: str, since: datetime, until: datetime) -> Traffic:
-    """Calls of one account by hour, the refused ones apart."""
+    """Calls of one account by hour: answered, refused by the model, blocked by a gateway."""
     since = aligned(since, 3_600)
     rows = read(
         warehouse,
-        """
-        SELECT toUnixTimestamp(hour), sum(calls), sum(refusals)
-        FROM account_hours
-        WHERE tenant_id = {tenant:String} AND account_id = {account:String}
-          AND hour >= {since:DateTime64(6, 'UTC')} AND hour < {until:DateTime64(6, 'UTC')}
-        GROUP BY hour
-        """,
+        f"""
+        SELECT toUnixTimestamp(toStartOfHour(event_time)) AS start,
+               count(), countIf({_BLOCKED}), countIf(refused AND NOT {_BLOCKED})
+        FROM events
+        WHERE tenant_id = {{tenant:String}} AND account_id = {{account:String}}
+          AND event_time >= {{since:DateTime64(6, 'UTC')}} AND event_time < {{until:DateTime64(6, 'UTC')}}
+        GROUP BY start
+        """,  # noqa: S608  # the condition is a constant, values are bound
         {"tenant": tenant_id, "account": account_id, "since": since, "until": until},
     )
-    found = {start: (calls, refused) for start, calls, refused in rows}
+    found = {start: (calls, blocked, refused) for start, calls, blocked, refused in rows}
     points = []
     for start in buckets(since, until, 3_600):
-        calls, refused = found.get(int(start.timestamp()), (0, 0))
-        points += [Point(start, "answered", calls - refused), Point(start, "refused", refused)]
+        calls, blocked, refused = found.get(int(start.timestamp()), (0, 0, 0))
+        points.append(Point(start, "answered", calls - blocked - refused))
+        points += [Point(start, "refused", refused), Point(start, "blocked", blocked)]
     return Traffic(since, until, 3_600, tuple(points))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from dashboard.views.moments import span
@@ -15,7 +16,7 @@ STATE_MEANING = {
     ActionState.HELD: "waits for a person",
     ActionState.FAILED: "the other side refuses",
     ActionState.DISPATCHED: "on its way",
-    ActionState.CONFIRMED: "in force, confirmed",
+    ActionState.CONFIRMED: "done, and confirmed",
     ActionState.SHADOW: "recorded, not done",
     ActionState.SUPPRESSED: "a gate stage said no",
     ActionState.LIFTED: "no longer in force",
@@ -52,16 +53,26 @@ def done(entries: Sequence[Done]) -> list[tuple[str, ActionState]]:
     ]
 
 
+_LONG = 40
+
+
 def effect(action: Action) -> str:
-    """An effect with its parameters: `throttle, rpm 10`."""
-    return ", ".join(
-        [words(action.effect), *(f"{name} {_parameter(name, value)}" for name, value in action.parameters.items())]
-    )
+    """An effect with its parameters, the long ones left out: `throttle, rpm 10`."""
+    short = [
+        f"{name} {_parameter(name, value)}"
+        for name, value in action.parameters.items()
+        if len(_parameter(name, value)) <= _LONG
+    ]
+    return ", ".join([words(action.effect), *short])
+
+
+def long_parameters(action: Action) -> list[tuple[str, str]]:
+    """The parameters that `effect` leaves out, such as the text of a page."""
+    spelled = [(name, _parameter(name, value)) for name, value in action.parameters.items()]
+    return [(name, text) for name, text in spelled if len(text) > _LONG]
 
 
 def _parameter(name: str, value: Any) -> str:
     if name.endswith("_s") and isinstance(value, (int, float)):
-        from datetime import timedelta
-
         return span(timedelta(seconds=value))
     return str(value)

@@ -64,10 +64,10 @@ def _ring(now: datetime, event_ids: Sequence[str]) -> tuple[str, Incident]:
         state=IncidentState.CONTAINED,
         title="14 accounts share two prompt templates from one hosting network",
         summary=(
-            "14 accounts created within nine days sent 612 calls in 45 minutes that follow two templates asking for "
+            "14 accounts created within nine days sent 473 calls in 45 minutes that follow two templates asking for "
             "product reviews in a customer's voice. No other account of the tenant uses either template; by their "
             "popularity, 0.3 accounts would be expected to share one. 11 of the 14 call from one hosting network and "
-            "take turns within seconds of each other. All members were throttled 42 s after the incident was opened; "
+            "take turns within seconds of each other. All members were throttled 44 s after the incident was opened; "
             "two suspensions wait for a second person."
         ),
         subjects=members + context,
@@ -81,7 +81,7 @@ def _ring(now: datetime, event_ids: Sequence[str]) -> tuple[str, Incident]:
                 "accounts": 14,
                 "expected_accounts": 0.31,
                 "templates": 2,
-                "calls_in_window": 612,
+                "calls_in_window": 473,
                 "share_of_tenant_traffic": 0.184,
                 "accounts_from_one_network": 11,
                 "median_gap_s": 4.2,

@@ -74,12 +74,12 @@ _COLUMNS = [
 
 def _call(
     tenant: str, account: str, at: datetime, text: str, *, source: str = "gateway-1", model: str = "small-2",
-    agent: str = "python-requests/2.31", org: str = "", asn: int = 64511,
+    agent: str = "python-requests/2.31", org: str = "", asn: int = 64511, status: str = "ok",
 ) -> list[Any]:  # fmt: skip
     event_id = uuid.uuid5(uuid.NAMESPACE_OID, text if text == HOSTILE else f"{tenant}{account}{at.isoformat()}")
     return [
         event_id, at, at + timedelta(seconds=1), tenant, source, org, account, model, model, 60 + len(text) % 30,
-        180 + len(account) * at.second % 90, 0.0011, 900 + at.second * 7, "ok", False, "p-hosting", asn, "NL", agent, text,
+        180 + len(account) * at.second % 90, 0.0011, 900 + at.second * 7, status, False, "p-hosting", asn, "NL", agent, text,
     ]  # fmt: skip
 
 
@@ -106,17 +106,19 @@ def _call_rows(warehouse: Warehouse, rows: Sequence[Sequence[Any]]) -> None:
 
 
 def ring_calls(now: datetime) -> list[list[Any]]:
-    """Rows of the ring's calls: the members take turns, and after the throttle few calls get through."""
+    """Rows of the ring's calls: the members take turns, and after the throttle few of them get through."""
     rows = []
     for number in range(760):
         minutes = 71 - number * 0.095
-        if minutes < 0.2 or (minutes < 25 and number % 9 != 0):
+        if minutes < 0.2 or (minutes < 25 and number % 3 == 0):
             continue
         member = number % 12 if number < 600 else number % 14
         good, other = GOODS[number % 6], GOODS[number // 6 % 6]
         text = TEMPLATES[number % 2].format(f"{good} beside {other}")
         asn = 64511 if member < 11 else 64530 + member
-        rows.append(_call(TENANT, RING[member], now - minutes * MINUTE, text, org=f"org-{900 + member}", asn=asn))
+        status = "rate_limited" if minutes < 25 and number % 10 else "ok"
+        at, org = now - minutes * MINUTE, f"org-{900 + member}"
+        rows.append(_call(TENANT, RING[member], at, text, org=org, asn=asn, status=status))
     return rows
 
 

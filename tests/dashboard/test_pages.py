@@ -89,7 +89,7 @@ def test_an_incident_says_what_how_sure_who_and_what_was_done(app: App, told: To
 def test_evidence_shows_metadata_and_no_text(app: App, told: Told) -> None:
     page = well(app("incident", id=told.story.incidents["ring"]))
     shown = tables(page)["Evidence"]
-    assert len(shown["rows"]) == 18
+    assert len(shown["rows"]) == 20
     assert {row["cells"]["account"]["text"] for row in shown["rows"]} <= set(RING)
     assert "glowing review" not in str(shown)
 

@@ -87,6 +87,9 @@ def test_an_incident_in_full(record: Record, story_on_each: Story) -> None:
     assert [len(member.in_force) for member in shown.members] == [1] * 13 + [0, 0]
     assert shown.actions[0].state is ActionState.HELD
     assert shown.is_acknowledged
+    assert shown.response == incident_view.Response(
+        offenders=14, restricted=13, first_effect_after=timedelta(seconds=44), waiting=2, pages=1
+    )
     assert shown.verbs == (Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.DISMISS)
     told = [(mark.kind, mark.label) for mark in marks(shown.incident, shown.log, shown.actions)]
     assert told == [

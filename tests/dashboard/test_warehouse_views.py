@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -50,6 +51,26 @@ def test_members_stand_out_against_everybody_else(told: Told) -> None:
     assert max(after) <= 3
     assert set(before) == {0}
     assert len(members.points) == len(series.only(traffic.EVERYBODY).points)
+
+
+def test_what_a_gateway_refused_stands_apart(warehouse: Warehouse) -> None:
+    columns = ["event_id", "event_time", "received_at", "tenant_id", "source", "account_id", "status", "refused"]
+    statuses = ["ok", "ok", "blocked", "rate_limited", "error"]
+    rows = [[uuid.uuid4(), NOW, NOW, TENANT, "s", "a", status, place == 1] for place, status in enumerate(statuses)]
+    warehouse.insert("events", columns, [list(column) for column in zip(*rows, strict=True)])
+    until = NOW + timedelta(seconds=1)
+    members = traffic.of_members(warehouse, TENANT, [Subject(SubjectType.ACCOUNT, "a")], NOW - HOUR, until)
+    assert {name: members.only(name).total for name in (traffic.MEMBERS, traffic.BLOCKED, traffic.EVERYBODY)} == {
+        traffic.MEMBERS: 3,
+        traffic.BLOCKED: 2,
+        traffic.EVERYBODY: 0,
+    }
+    one = traffic.of_account(warehouse, TENANT, "a", NOW - HOUR, until)
+    assert {name: one.only(name).total for name in ("answered", "refused", "blocked")} == {
+        "answered": 2,
+        "refused": 1,
+        "blocked": 2,
+    }
 
 
 def test_victims_count_as_everybody_else_and_keys_are_found_in_their_column(told: Told) -> None:

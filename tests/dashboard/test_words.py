@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dashboard.views.certainty import of_support, short, strongest
 from dashboard.views.literal import literal, literal_lines
-from dashboard.views.moments import ago, span, utc
+from dashboard.views.moments import ago, span, until, utc
 from dashboard.views.queue import Done
 from dashboard.views.words import count, done
 from vigil.effect import ActionState, EffectKind
@@ -63,7 +63,8 @@ def test_durations_have_one_or_two_units(seconds: int, said: str) -> None:
 
 def test_ages_look_both_ways_and_know_nothing() -> None:
     assert ago(NOW - timedelta(minutes=26), NOW) == "26 min ago"
-    assert ago(NOW + timedelta(hours=3), NOW) == "in 3 h"
+    assert ago(NOW + timedelta(hours=3), NOW) == "just now"
+    assert (until(NOW + timedelta(hours=3), NOW), until(NOW - timedelta(hours=3), NOW)) == ("in 3 h", "3 h ago")
     assert ago(NOW, NOW) == "just now"
     assert (ago(None, NOW), utc(None)) == ("–", "–")
 
