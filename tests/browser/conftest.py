@@ -111,16 +111,19 @@ class Watched(msgspec.Struct):
     complaints: list[str]
 
     def open(self, path: str) -> Page:
-        """Go there and wait until the script has run and the page stands still."""
+        """Go there and wait until the script has run."""
         self.page.goto(self.base + path)
         return self.settled()
 
     def settled(self) -> Page:
-        """Wait until the script has run."""
-        self.page.wait_for_selector(_READY)
-        self.page.wait_for_load_state("networkidle")
+        """Wait until the script has run; tables and charts may still be drawn."""
         self.page.wait_for_selector(_READY)
         return self.page
+
+    def quiet(self) -> Page:
+        """Wait until nothing is loaded any more, so that every complaint has been made."""
+        self.page.wait_for_load_state("networkidle")
+        return self.settled()
 
 
 Opener = Callable[..., Watched]

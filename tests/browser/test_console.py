@@ -69,7 +69,8 @@ def test_every_page_opens_without_an_exception_an_error_or_a_request_elsewhere(
     paths = addresses(told)
     # The theme changes colours only: a few pages show that they arrive.
     for name in ("incidents", "ring", "timeline") if dark else paths:
-        page = watched.open(paths[name])
+        watched.open(paths[name])
+        page = watched.quiet()
         assert elements(page, '[data-testid="stException"]') == 0, name
         assert elements(page, ".v-problem") == 0, name
         assert elements(page, "h1") >= 1, name
@@ -103,7 +104,7 @@ def test_a_row_opens_the_incident_and_acknowledging_it_reaches_the_record(watch:
 def test_the_queue_is_worked_from_the_keyboard(watch: Opener, told: Told) -> None:
     watched = watch()
     page = watched.open("/")
-    second = page.locator("tr.row").nth(1).get_attribute("data-id")
+    second = page.locator("tr.row").nth(1).get_attribute("data-id", timeout=20_000)
     page.locator("tr.row").first.focus()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("j")
