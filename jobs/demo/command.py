@@ -90,6 +90,10 @@ def summary(outcome: Outcome) -> dict[str, object]:
             {"scenario": lookalike.instance.scenario, "untouched": lookalike.untouched}
             for lookalike in outcome.verdict.lookalikes
         ],
+        "other_incidents": [
+            {"title": incident.title, "opened_at": incident.opened_at, "summary": incident.summary}
+            for incident in outcome.verdict.other_incidents
+        ],
         "seconds": {name: round(value, 1) for name, value in outcome.seconds.items()},
     }
 

@@ -58,13 +58,14 @@ class LiveView:
             return
         for attack in verdict.attacks:
             for incident in attack.incidents[:1]:
-                self._once(f"{incident.opened_at:%H:%M}  found: {incident.title}")
+                self._once(incident.incident_id, f"{incident.opened_at:%H:%M}  found: {incident.title}")
             if attack.contained_at is not None:
-                self._once(f"{attack.contained_at:%H:%M}  contained: {attack.instance.scenario}")
+                name = attack.instance.scenario
+                self._once(name, f"{attack.contained_at:%H:%M}  contained: {name}")
 
-    def _once(self, line: str) -> None:
-        if line not in self._said:
-            self._said.add(line)
+    def _once(self, about: str, line: str) -> None:
+        if about not in self._said:
+            self._said.add(about)
             self._console.print(escape(line))
 
 
