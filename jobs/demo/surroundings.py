@@ -58,7 +58,8 @@ def play_values(*, servers: str, clickhouse_url: str, record: Path, gateway: str
     """What vigil's processes need: where everything is, the demonstration's policies, and a pace that fits its clock."""
     return {
         "policies": str(files("jobs.demo").joinpath("policies")),
-        "kafka": {"bootstrap_servers": servers},
+        # The embedded broker takes half the session time-out to let a consumer join.
+        "kafka": {"bootstrap_servers": servers, "session_timeout_s": 6.0},
         "clickhouse": {"url": clickhouse_url},
         "record": {"url": f"sqlite:///{record}"},
         "ingest": {"trust_payload_tenant": "true", "batch_age_s": 0.3, "address_hash_key": hash_key},
