@@ -21,8 +21,8 @@ PATIENCE = 5
 """Fewer wait for more, at most so many ticks: in sparse traffic looking at each event would take all the time."""
 
 SILENCE_SHARE = 10
-"""After a silence of length s the next look comes s / 10 later: a gap is noticed at most a tenth later than in
-production, and a month without events costs a hundred looks instead of forty thousand."""
+"""After a silence of length s the next look comes s / 10 later, in sparse traffic at least ten ticks later: a gap is
+noticed at most that much later than in production, and a month without events costs a hundred looks, not 40,000."""
 
 
 class Cadence(msgspec.Struct, frozen=True):
@@ -94,7 +94,7 @@ class TickSchedule:
             silence = now - self._news
             # Where much came until now, that nothing comes is news.
             brisk = self._crowded and silence < 2 * PATIENCE * self._tick
-            pace = self._tick if brisk else PATIENCE * self._tick
+            pace = self._tick if brisk else 2 * PATIENCE * self._tick
             self._silence = self.at_or_after(now + max(pace, silence / SILENCE_SHARE))
 
     def after(self, moment: datetime) -> datetime:
