@@ -11,7 +11,7 @@ from simulator.text.composer import Composer, Persona
 from simulator.text.topics import TOPICS, Topic
 
 
-class Turn(msgspec.Struct, frozen=True):
+class Turn(msgspec.Struct, frozen=True, gc=False):
     """One message of the user: its text and topic; the system prompt, untrusted tool results and tools around it."""
 
     text: str

@@ -13,18 +13,21 @@ from numpy.typing import NDArray
 from simulator.authors import Turn
 from simulator.calls import Call, Event, Exchange, Renderer
 from simulator.dice import Dice, generator
-from simulator.habits import CYCLES, KINDS, Kind, day_factors
+from simulator.habits import CYCLES, KINDS, Days, Kind, calls_per_day
 from simulator.text.composer import Composer
 from simulator.world import Account
 
 _HOUR = 3600.0
 _MAX_TURNS = 14
+# An hour is made in as many parts as keep a part's calls few.
+_PARTS = (1, 2, 4, 6, 12, 30, 60)
+_PART_CALLS = 12_000
 Load = Callable[[Account, float], float]
 """Factor on the rate of an account in the hour that starts at an epoch second: a launch day, a closed school."""
 
 
 class Background:
-    """The ordinary calls of `accounts`. `label` names its random streams; memory is that of an hour's calls.
+    """The ordinary calls of `accounts`. `label` names its random streams; memory is that of some ten thousand calls.
 
     Streams are numbered by hours and days since `epoch`, so that the same simulation a week later is the same traffic.
     """
@@ -45,8 +48,10 @@ class Background:
         self._seed = seed
         self._label = label
         habits = [account.habit for account in self._accounts]
-        self._habits = habits
+        self._days = Days(habits)
         self._sessions_per_hour = np.array([habit.sessions_per_day / 24 for habit in habits])
+        calls_per_hour = sum(calls_per_day(habit) for habit in habits) / 24
+        self._parts = next(parts for parts in _PARTS if parts == _PARTS[-1] or calls_per_hour / parts < _PART_CALLS)
         self._kind = np.array([KINDS.index(habit.kind) for habit in habits], dtype=np.intp)
         self._zone = np.array([account.zone_hours for account in self._accounts], dtype=np.intp)
         self._born = np.array([account.created_at.timestamp() for account in self._accounts])
@@ -60,22 +65,25 @@ class Background:
         serial = itertools.count()
         # One hour earlier, so that sessions are under way at the start.
         for hour in range(int(first // _HOUR) - 1, int(-(-last // _HOUR))):
-            dice = Dice(generator(self._seed, self._label, "hour", _unsigned(hour - self._epoch_hour)))
-            for call in self._sessions(hour, dice, load):
-                heapq.heappush(waiting, (call.at, next(serial), call))
-            due = []
-            until = min((hour + 1) * _HOUR, last)
-            while waiting and waiting[0][0] < until:
-                call = heapq.heappop(waiting)[2]
-                if call.at >= first:
-                    due.append(call)
-            for call, event in zip(due, self._renderer.render(due, dice), strict=True):
-                yield call.at, event
+            rates = self._rates(hour, load) / self._parts
+            for part in range(self._parts):
+                number = (hour - self._epoch_hour) * self._parts + part
+                dice = Dice(generator(self._seed, self._label, "hour", _unsigned(number)))
+                for call in self._sessions(hour + part / self._parts, rates, dice):
+                    heapq.heappush(waiting, (call.at, next(serial), call))
+                due = []
+                until = min((hour + (part + 1) / self._parts) * _HOUR, last)
+                while waiting and waiting[0][0] < until:
+                    call = heapq.heappop(waiting)[2]
+                    if call.at >= first:
+                        due.append(call)
+                for call, event in zip(due, self._renderer.render(due, dice), strict=True):
+                    yield call.at, event
 
     def _rates(self, hour: int, load: Load | None) -> NDArray[np.float64]:
         start = hour * _HOUR
         day = hour // 24 - self._epoch_hour // 24
-        factors = day_factors(self._habits, generator(self._seed, self._label, "day", _unsigned(day)))
+        factors = self._days.factors(generator(self._seed, self._label, "day", _unsigned(day)))
         local = hour + self._zone
         # Day 0 of the epoch was a Thursday.
         weekend = ((local // 24 + 3) % 7 >= 5).astype(np.intp)
@@ -86,8 +94,8 @@ class Background:
             rates = rates * np.array([load(account, start) for account in self._accounts])
         return rates
 
-    def _sessions(self, hour: int, dice: Dice, load: Load | None) -> Iterator[Call]:
-        rates = self._rates(hour, load)
+    def _sessions(self, begin_hours: float, rates: NDArray[np.float64], dice: Dice) -> Iterator[Call]:
+        """Sessions that start in the part of an hour that begins at `begin_hours`; `rates` are those of the part."""
         counts = dice.rng.poisson(rates)
         for index in np.flatnonzero(counts).tolist():
             account = self._accounts[index]
@@ -98,7 +106,7 @@ class Background:
             else:
                 starts = dice.rng.random(number)
             for offset in starts.tolist():
-                yield from session(account, (hour + offset) * _HOUR, self._composer, dice)
+                yield from session(account, (begin_hours + offset / self._parts) * _HOUR, self._composer, dice)
 
 
 def session(account: Account, at: float, composer: Composer, dice: Dice, turns: int | None = None) -> Iterator[Call]:

@@ -28,7 +28,7 @@ _ERRORS = ("overloaded", "timeout", "overloaded", "invalid_request", "server_err
 _HISTORY = 6
 
 
-class Call(msgspec.Struct):
+class Call(msgspec.Struct, gc=False):
     """One call as planned. `history`: the exchanges before it in the session, oldest first.
 
     `text` None: telemetry without content, `prompt_tokens` then says how long the prompt was.

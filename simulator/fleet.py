@@ -7,7 +7,7 @@ import msgspec
 from simulator.dice import Dice
 
 
-class Model(msgspec.Struct, frozen=True):
+class Model(msgspec.Struct, frozen=True, gc=False):
     """A model family at one size. Prices in US dollars per million tokens; `speed` in output tokens per second."""
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -20,7 +21,7 @@ class Kind(enum.Enum):
     BATCH = "batch"
 
 
-class Habit(msgspec.Struct, frozen=True):
+class Habit(msgspec.Struct, frozen=True, gc=False):
     """Rhythm of one account. `sessions_per_day` is the long-run mean; a session has `turns` calls on average.
 
     `active_share`: share of days with any activity. `burstiness`: sigma of the lognormal factor of a day.
@@ -89,11 +90,17 @@ def usual_per_hour(habit: Habit) -> float:
     return calls / (8.0 if habit.kind in (Kind.PERSON, Kind.MEMBER) else 24.0)
 
 
-def day_factors(habits: list[Habit], rng: np.random.Generator) -> NDArray[np.float64]:
-    """The factor of one day for each account: 0 on a day off, lognormal around its active mean otherwise."""
-    share = np.array([habit.active_share for habit in habits])
-    sigma = np.array([habit.burstiness for habit in habits])
-    active = rng.random(len(habits)) < share
-    noise = np.exp(sigma * rng.standard_normal(len(habits)) - sigma**2 / 2)
-    factors: NDArray[np.float64] = np.where(active, noise / share, 0.0)
-    return factors
+class Days:
+    """How active each of some accounts is on a day: 0 on a day off, lognormal around its active mean otherwise."""
+
+    def __init__(self, habits: Sequence[Habit]) -> None:
+        self._share = np.array([habit.active_share for habit in habits])
+        self._sigma = np.array([habit.burstiness for habit in habits])
+
+    def factors(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """The factors of the day whose stream `rng` is."""
+        count = len(self._share)
+        active = rng.random(count) < self._share
+        noise = np.exp(self._sigma * rng.standard_normal(count) - self._sigma**2 / 2)
+        factors: NDArray[np.float64] = np.where(active, noise / self._share, 0.0)
+        return factors

@@ -20,7 +20,7 @@ _CARRIER_ASN, _HOME_ASN, _CLOUD_ASN, _OFFICE_ASN = 64_600, 64_700, 64_900, 65_00
 _CLOUD_PREFIXES = 40
 
 
-class Site(msgspec.Struct, frozen=True):
+class Site(msgspec.Struct, frozen=True, gc=False):
     """A place calls come from: one /24 (or /48), its network and country. `hosts` > 1 is an address shared by NAT or a pool."""
 
     prefix: str

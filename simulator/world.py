@@ -18,7 +18,7 @@ from simulator.text.composer import Composer
 from vigil.errors import UsageError
 
 
-class Scale(msgspec.Struct, frozen=True):
+class Scale(msgspec.Struct, frozen=True, gc=False):
     """How large a world is."""
 
     accounts: int
@@ -37,7 +37,7 @@ _REGIONS = {"US": "us", "CA": "us", "MX": "us", "BR": "us", "IN": "ap", "JP": "a
 _MAIL = ("mail.example.com", "post.example.org", "inbox.example.net", "webmail.example.com")
 
 
-class Organisation(msgspec.Struct, frozen=True):
+class Organisation(msgspec.Struct, frozen=True, gc=False):
     """Who pays. `office`: the site its people share; None for private persons."""
 
     org_id: str
@@ -50,7 +50,7 @@ class Organisation(msgspec.Struct, frozen=True):
     guarded: bool
 
 
-class Account(msgspec.Struct, frozen=True, eq=False):
+class Account(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One account and everything its calls have in common."""
 
     account_id: str

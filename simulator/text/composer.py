@@ -30,7 +30,7 @@ _COMMONPLACES = (
 )  # fmt: skip
 
 
-class Persona(msgspec.Struct, frozen=True):
+class Persona(msgspec.Struct, frozen=True, gc=False):
     """Who writes: language, the topics it returns to (favourite first), and its style."""
 
     language: str

@@ -7,7 +7,7 @@ import msgspec
 from simulator.dice import Dice
 
 
-class Style(msgspec.Struct, frozen=True):
+class Style(msgspec.Struct, frozen=True, gc=False):
     """Habits of one writer. Rates are probabilities per word (`typos`) or per message (the others)."""
 
     typos: float = 0.0

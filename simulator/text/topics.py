@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 
-class Topic(msgspec.Struct, frozen=True):
+class Topic(msgspec.Struct, frozen=True, gc=False):
     """Words of one topic, by the part they play in a sentence."""
 
     name: str
