@@ -36,7 +36,11 @@ def settings_page() -> str:
 def command_line_page() -> str:
     """The help of every command, as `--help` prints it."""
     lines = ["# Command line", "", "Made by `make docs` from the commands' own help.", ""]
-    group = click.Context(cli.main, info_name="vigil", max_content_width=100, terminal_width=100)
+    # click remembers the help option of a command it has shown once: the group's own names, as on the command line, so
+    # that the page does not depend on what ran before.
+    group = click.Context(
+        cli.main, info_name="vigil", max_content_width=100, terminal_width=100, **cli.main.context_settings
+    )
     for name in cli.COMMANDS:
         command = cli.main.get_command(group, name)
         if command is not None:

@@ -74,10 +74,11 @@ def scene(*, scale: int = 1, with_content: bool = True) -> list[Call]:
     """All of it. `scale` multiplies the accounts and so the rows."""
     rng = random.Random(1)
     calls = people(rng, 60 * scale, START, END)
-    # A source of its own, a call a minute from twelve meters, that falls silent at noon.
-    for number in range(12):
+    # A source of its own, four calls a minute from 48 meters, that falls silent at noon. With less than a week of
+    # history a single call a minute would be too little: windows of an hour and longer stay silent then.
+    for number in range(48):
         calls += steady(
-            f"meter{number}", START + number * timedelta(minutes=1), NOON, timedelta(minutes=12), source="edge"
+            f"meter{number}", START + number * timedelta(seconds=15), NOON, timedelta(minutes=12), source="edge"
         )
     calls += campaign(rng, 12)
     calls += [
