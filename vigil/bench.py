@@ -12,7 +12,7 @@ import importlib.util
 import inspect
 import sys
 import typing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -46,15 +46,10 @@ def bench(name: str | None, assignments: tuple[str, ...], settings: Settings, as
     """
     available = scripts(FOLDER)
     if name is None:
-        _list(available, as_json)
+        print_list("Benchmarks", {known: _load(known, available) for known in available}, as_json)
         return
     module = _load(name, available)
-    parameters = parse_assignments(module.run, assignments)
-    figures: dict[str, Any] = module.run(**parameters)
-    if as_json:
-        print_json(figures)
-    else:
-        print_table(f"vigil bench {name}: {_summary(module)}", ("figure", "value"), table(figures))
+    print_figures("bench", name, module, module.run(**parse_assignments(module.run, assignments)), as_json)
 
 
 def scripts(folder: Path) -> dict[str, Path]:
@@ -67,20 +62,54 @@ def scripts(folder: Path) -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob("*.py")) if not path.stem.startswith("_")}
 
 
-def parse_assignments(run: Callable[..., Any], assignments: Iterable[str]) -> dict[str, Any]:
-    """`NAME=VALUE` texts as arguments of `run`, by its annotations. Raises UsageError."""
+def parse_assignments(
+    run: Callable[..., Any], assignments: Iterable[str], *, reserved: Collection[str] = ()
+) -> dict[str, Any]:
+    """`NAME=VALUE` texts as arguments of `run`, by its annotations; `reserved` ones come from elsewhere.
+
+    Raises UsageError.
+    """
     hints = typing.get_type_hints(run)
-    known = inspect.signature(run).parameters
+    known = settable(run, reserved)
     values = {}
     for assignment in assignments:
         name, separator, text = assignment.partition("=")
         if not separator or name not in known:
             raise UsageError(f"--set {assignment!r}: write NAME=VALUE with NAME one of {', '.join(known) or '(none)'}")
         try:
-            values[name] = _PARSERS[hints[name]](text)
+            values[name] = _PARSERS[_required(hints[name])](text)
         except (ValueError, KeyError):
-            raise UsageError(f"--set {name}: {text!r} is not {_type_name(hints[name])}") from None
+            raise UsageError(f"--set {name}: {text!r} is not {_type_name(_required(hints[name]))}") from None
     return values
+
+
+def settable(run: Callable[..., Any], reserved: Collection[str] = ()) -> dict[str, Any]:
+    """The parameters of `run` that `--set` takes, with their defaults."""
+    parameters = inspect.signature(run).parameters.items()
+    return {name: parameter.default for name, parameter in parameters if name not in reserved}
+
+
+def print_figures(command: str, name: str, module: ModuleType, figures: Mapping[str, Any], as_json: bool) -> None:
+    """What a run came to: one JSON object as the last line, or a table for people."""
+    if as_json:
+        print_json(figures)
+    else:
+        print_table(f"vigil {command} {name}: {summary(module)}", ("figure", "value"), table(figures))
+
+
+def print_list(title: str, modules: Mapping[str, ModuleType], as_json: bool, reserved: Collection[str] = ()) -> None:
+    """What can be run, and with which parameters."""
+    rows = [(name, summary(module), settable(module.run, reserved)) for name, module in modules.items()]
+    if as_json:
+        for name, text, given in rows:
+            shown = {key: str(value) if isinstance(value, Path) else value for key, value in given.items()}
+            print_json({"name": name, "summary": text, "parameters": shown})
+        return
+    print_table(
+        title,
+        ("name", "measures", "parameters"),
+        ((name, text, " ".join(f"{key}={value}" for key, value in given.items())) for name, text, given in rows),
+    )
 
 
 def table(figures: Mapping[str, Any]) -> list[tuple[str, str]]:
@@ -102,25 +131,8 @@ def _load(name: str, available: Mapping[str, Path]) -> ModuleType:
     return module
 
 
-def _list(available: Mapping[str, Path], as_json: bool) -> None:
-    rows = []
-    for name in available:
-        module = _load(name, available)
-        parameters = {key: parameter.default for key, parameter in inspect.signature(module.run).parameters.items()}
-        rows.append((name, _summary(module), parameters))
-    if as_json:
-        for name, summary, parameters in rows:
-            shown = {key: str(value) if isinstance(value, Path) else value for key, value in parameters.items()}
-            print_json({"name": name, "summary": summary, "parameters": shown})
-        return
-    print_table(
-        "Benchmarks",
-        ("name", "measures", "parameters"),
-        ((name, text, " ".join(f"{key}={value}" for key, value in given.items())) for name, text, given in rows),
-    )
-
-
-def _summary(module: ModuleType) -> str:
+def summary(module: ModuleType) -> str:
+    """The first paragraph of a module's docstring, on one line."""
     return (inspect.getdoc(module) or "").split("\n\n")[0].replace("\n", " ")
 
 
@@ -128,6 +140,12 @@ def _shown(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _required(hint: Any) -> Any:
+    """`X` of `X | None`: None is a default, never a text."""
+    inner = [one for one in typing.get_args(hint) if one is not type(None)]
+    return inner[0] if len(inner) == 1 else hint
 
 
 def _type_name(hint: Any) -> str:

@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "doctor": ("vigil.local.commands:doctor", "What is wrong on this machine, and how to mend it."),
     "replay": ("jobs.replay.command:replay", "The whole product over a file, in event time."),
     "simulate": ("simulator.commands:simulate", "Attack traffic with truth."),
+    "evaluate": ("jobs.evaluation.command:evaluate", "The detection scoreboard, and scores of texts."),
     "bench": ("vigil.bench:bench", "The performance figures."),
 }
 

@@ -1,0 +1,1 @@
+"""How good detection is: scores against the truth, each beside naive baselines."""
