@@ -90,7 +90,12 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     state: ActionState
     reason: str
     expires_at: datetime | None = None
+    execute_at: datetime | None = None
+    """When it goes out; None: at once."""
     reverses: str | None = None
+    account_id: str | None = None
+    """The account that the target is or belongs to, where that is known; `org_id` likewise."""
+    org_id: str | None = None
     trace: tuple[StageVerdict, ...] = ()
     facts: dict[str, Any] = {}
     """What the policy saw when it decided, so that the decision can be replayed."""

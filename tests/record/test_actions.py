@@ -6,6 +6,7 @@ import itertools
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 from sqlalchemy.exc import IntegrityError as DatabaseIntegrityError
 
 from tests.record.actions_sample import NOW, target, throttle
@@ -13,6 +14,7 @@ from vigil.effect import ActionState, EffectKind
 from vigil.errors import IntegrityError, UsageError
 from vigil.record import Record, actions
 from vigil.record.action_rows import target_key
+from vigil.record.schema import approvals
 from vigil.signal import SubjectType
 
 
@@ -71,6 +73,8 @@ def test_states_change_only_along_the_table(record: Record) -> None:
         with record.write() as connection:
             actions.store(connection, action)
             if to in actions.TRANSITIONS[state]:
+                said = {"action_id": action.action_id, "actor": "ana", "verdict": "approved", "at": NOW, "note": ""}
+                connection.execute(insert(approvals).values(**said))  # without it what is held stays
                 changed = actions.change(connection, action, to, reason="moved")
                 assert changed == actions.get(connection, action.action_id)
             else:

@@ -26,22 +26,38 @@ def duty_key(target: Target, effect: EffectKind) -> str:
     return digest(target_key(target), effect.value)
 
 
+def account_key(tenant_id: str, account_id: str) -> str:
+    """The target key of an account."""
+    return target_key(Target(SubjectType.ACCOUNT, account_id, tenant_id))
+
+
+def org_key(tenant_id: str, org_id: str) -> str:
+    """The target key of an organisation."""
+    return target_key(Target(SubjectType.ORG, org_id, tenant_id))
+
+
 def columns_of(action: Action) -> dict[str, Any]:
     """Values of a row of `actions`."""
+    tenant = action.target.tenant_id
     return {
         "action_id": action.action_id,
         "at": action.at,
         "effect": action.effect.value,
         "parameters": _json(action.parameters),
-        "tenant_id": action.target.tenant_id,
+        "tenant_id": tenant,
         "target_type": action.target.type.value,
         "target_id": storable(action.target.id),
         "target_key": target_key(action.target),
+        "account_key": account_key(tenant, action.account_id) if action.account_id is not None else None,
+        "org_key": org_key(tenant, action.org_id) if action.org_id is not None else None,
+        "account_id": None if action.account_id is None else storable(action.account_id),
+        "org_id": None if action.org_id is None else storable(action.org_id),
         "policy": action.policy,
         "policy_version": action.policy_version,
         "incident_id": action.incident_id,
         "state": action.state.value,
         "reason": storable(action.reason),
+        "execute_at": action.execute_at,
         "expires_at": action.expires_at,
         "reverses": action.reverses,
         "trace": _json(action.trace),
@@ -70,8 +86,11 @@ def action_of(row: Row[Any]) -> Action:
         incident_id=row.incident_id,
         state=ActionState(row.state),
         reason=row.reason,
+        execute_at=row.execute_at,
         expires_at=row.expires_at,
         reverses=row.reverses,
+        account_id=row.account_id,
+        org_id=row.org_id,
         trace=msgspec.json.decode(row.trace, type=tuple[StageVerdict, ...]),
         facts=msgspec.json.decode(row.facts),
         approvals_needed=row.approvals_needed,

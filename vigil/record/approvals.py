@@ -40,8 +40,9 @@ def of_action(connection: Connection, action_id: str) -> list[Approval]:
 
 
 def note_proposer(connection: Connection, action_id: str, actor: str, at: datetime) -> None:
-    """Remember who proposed a held action: a rule, or a person."""
-    _write(connection, Approval(action_id, actor, PROPOSED, at, ""))
+    """Remember who proposed a held action: a rule, or a person. Held a second time, it has its proposer already."""
+    if not of_action(connection, action_id):
+        _write(connection, Approval(action_id, actor, PROPOSED, at, ""))
 
 
 def approve(record: Record, clock: Clock, action_id: str, actor: str, note: str = "") -> Action:

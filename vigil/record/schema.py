@@ -131,11 +131,18 @@ actions = Table(
     Column("target_id", Text, nullable=False),
     # Digest of tenant, type and id: what the index and every look-up by target use, however long the id is.
     Column("target_key", String(64), nullable=False),
+    # Digests of the account and organisation the target belongs to (itself, when it is one), where they are known.
+    Column("account_key", String(64)),
+    Column("org_key", String(64)),
+    Column("account_id", Text),
+    Column("org_id", Text),
     Column("policy", String(128), nullable=False),
     Column("policy_version", String(64), nullable=False),
     Column("incident_id", String(64)),
     Column("state", String(16), nullable=False),
     Column("reason", Text, nullable=False),
+    # When it goes out, where that was drawn for later.
+    Column("execute_at", UtcDateTime),
     Column("expires_at", UtcDateTime),
     Column("reverses", String(64)),
     Column("trace", Text, nullable=False),
@@ -150,6 +157,8 @@ actions = Table(
     # Set while a restricting effect is decided or in force: one effect of a kind on a target at a time, by the database.
     Column("duty_key", String(64), unique=True),
     Index("actions_by_target", "target_key", "at"),
+    Index("actions_by_account", "account_key", "at"),
+    Index("actions_by_org", "org_key", "at"),
     Index("actions_by_incident", "incident_id", "at"),
     Index("actions_by_policy", "policy", "at"),
     Index("actions_by_state", "state", "expires_at"),
@@ -178,6 +187,53 @@ ledger = Table(
     Column("payload", Text, nullable=False),
     Column("prev_hash", String(64), nullable=False),
     Column("hash", String(64), nullable=False, unique=True),
+)
+
+ledger_checkpoints = Table(
+    "ledger_checkpoints",
+    metadata,
+    Column("day", String(10), primary_key=True),
+    Column("seq", BigInteger, nullable=False),
+    Column("hash", String(64), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("public_key", String(64), nullable=False),
+    Column("signature", String(128), nullable=False),
+)
+
+snoozes = Table(
+    "snoozes",
+    metadata,
+    _id("snooze_id", primary=True),
+    Column("tenant_id", String(256), nullable=False),
+    # `snooze` leaves the principal or incident alone, `pause` lets no rule act on it without a person.
+    Column("kind", String(16), nullable=False),
+    # The key of a principal, or the id of an incident.
+    Column("subject_key", String(64), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("actor", String(256), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+    Column("released_at", UtcDateTime),
+    Index("snoozes_by_subject", "subject_key", "until"),
+)
+
+appeals = Table(
+    "appeals",
+    metadata,
+    _id("appeal_id", primary=True),
+    _id("action_id"),
+    Column("statement", Text, nullable=False),
+    Column("opened_by", String(256), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    Column("outcome", String(16)),  # upheld, overturned; null: open
+    Column("decided_by", String(256)),
+    Column("decided_at", UtcDateTime),
+    Column("reason", Text),
+    # Set while open: one open appeal an action.
+    Column("open_key", String(64), unique=True),
+    Index("appeals_by_action", "action_id"),
+    Index("appeals_by_opening", "opened_at"),
 )
 
 outbox = Table(
