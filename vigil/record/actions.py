@@ -7,12 +7,12 @@ Functions run inside the caller's transaction. Nothing here decides; `enforcemen
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.errors import IntegrityError, UsageError
@@ -167,20 +167,48 @@ def lifts_of(connection: Connection, action_id: str) -> list[Action]:
     return _actions(connection, query.order_by(actions.c.at, actions.c.action_id))
 
 
+def lifts_of_all(connection: Connection, action_ids: Sequence[str]) -> dict[str, list[Action]]:
+    """Actions that reverse these, by what they reverse, oldest first."""
+    found: dict[str, list[Action]] = defaultdict(list)
+    for chunk in _chunks(action_ids):
+        query = select(actions).where(actions.c.reverses.in_(chunk)).order_by(actions.c.at, actions.c.action_id)
+        for row in connection.execute(query):
+            found[row.reverses].append(action_of(row))
+    return found
+
+
 def store(connection: Connection, decided: Action) -> bool:
     """Store a decision; False, changing nothing, when the same one was stored before.
 
     A decision that was only recorded (`shadow`, `suppressed`) is overtaken by the same one made for real, unless a
     person rejected it.
     """
-    stands = find(connection, [decided.action_id]).get(decided.action_id)
-    if stands is None:
-        connection.execute(insert(actions), columns_of(decided))
-        return True
-    if not may_be_overtaken(stands) or decided.state not in TRANSITIONS[stands.state]:
-        return False
-    _overwrite(connection, decided)
-    return True
+    return bool(store_all(connection, [decided]))
+
+
+def store_all(connection: Connection, decided: Sequence[Action]) -> list[Action]:
+    """Store decisions, each as `store`; returns those that were stored. No two may have the same id."""
+    stands = _standing(connection, [action.action_id for action in decided])
+    fresh = [action for action in decided if action.action_id not in stands]
+    if fresh:
+        connection.execute(insert(actions), [columns_of(action) for action in fresh])
+    stored = {action.action_id for action in fresh}
+    for action in decided:
+        if action.action_id not in stands:
+            continue
+        state, lifted_by = stands[action.action_id]
+        if state in _NOT_DONE and lifted_by is None and action.state in TRANSITIONS[state]:
+            _overwrite(connection, action)
+            stored.add(action.action_id)
+    return [action for action in decided if action.action_id in stored]
+
+
+def _standing(connection: Connection, action_ids: Sequence[str]) -> dict[str, tuple[ActionState, str | None]]:
+    found: dict[str, tuple[ActionState, str | None]] = {}
+    for chunk in _chunks(action_ids):
+        query = select(actions.c.action_id, actions.c.state, actions.c.lifted_by).where(actions.c.action_id.in_(chunk))
+        found |= {row.action_id: (ActionState(row.state), row.lifted_by) for row in connection.execute(query)}
+    return found
 
 
 def may_be_overtaken(action: Action) -> bool:
@@ -200,6 +228,23 @@ def change(connection: Connection, action: Action, to: ActionState, **fields: An
     return changed
 
 
+def end_all(connection: Connection, ended: Sequence[Action]) -> None:
+    """Store the end of effects: only state, `lifted_by`, `lift_decided_at` and `lifted_at` are written."""
+    rows = [
+        {
+            "key": action.action_id,
+            "state": action.state.value,
+            "lifted_by": action.lifted_by,
+            "lift_decided_at": action.lift_decided_at,
+            "lifted_at": action.lifted_at,
+            "duty_key": columns_of(action)["duty_key"],
+        }
+        for action in ended
+    ]
+    if rows:
+        connection.execute(update(actions).where(actions.c.action_id == bindparam("key")), rows)
+
+
 def note_lift(connection: Connection, action: Action, lifted_by: str, at: datetime) -> Action:
     """The end of the effect is decided; it stays in force until the other side confirms."""
     changed = msgspec.structs.replace(action, lifted_by=lifted_by, lift_decided_at=at)
@@ -213,6 +258,12 @@ def counts(connection: Connection, since: datetime | None = None) -> Mapping[tup
     if since is not None:
         query = query.where(actions.c.at >= since)
     return {(effect, state): number for effect, state, number in connection.execute(query)}
+
+
+def _chunks(values: Sequence[str], size: int = 500) -> Iterator[Sequence[str]]:
+    """Databases limit the parameters of one statement."""
+    for start in range(0, len(values), size):
+        yield values[start : start + size]
 
 
 def _overwrite(connection: Connection, action: Action) -> None:

@@ -6,7 +6,7 @@ All inside the caller's `record.write()`, so none of the three exists without th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,18 +18,31 @@ from vigil.effect import Action, ActionState
 from vigil.record import actions, ledger, outbox
 
 
-def decide(connection: Connection, decided: Action, adapter: str, actor: str) -> bool:
-    """Store a decision; `adapter` delivers it when it is dispatched, now or after approval.
+class Decided(msgspec.Struct, frozen=True):
+    """A decision, who made it, and which adapter delivers it when it is dispatched, now or after approval."""
 
-    False, changing nothing, when the same decision was made before.
-    """
-    if not actions.store(connection, decided):
-        return False
-    if decided.state in (ActionState.DISPATCHED, ActionState.HELD):
-        outbox.enqueue(connection, decided, adapter, decided.at, held=decided.state is ActionState.HELD)
-    ledger.append(connection, decided.at, actor, "decided", _sealed(decided))
-    metrics.ACTIONS.labels(decided.effect.value, decided.state.value).inc()
-    return True
+    action: Action
+    adapter: str
+    actor: str
+
+
+def decide(connection: Connection, decided: Action, adapter: str, actor: str) -> bool:
+    """Store a decision; False, changing nothing, when the same decision was made before."""
+    return bool(decide_all(connection, [Decided(decided, adapter, actor)], decided.at))
+
+
+def decide_all(connection: Connection, decided: Sequence[Decided], now: datetime) -> list[Action]:
+    """Store decisions made at `now`, in this order; returns those that were not made before. Ids must be distinct."""
+    stored = actions.store_all(connection, [one.action for one in decided])
+    ids = {action.action_id for action in stored}
+    made = [one for one in decided if one.action.action_id in ids]
+    out = [one for one in made if one.action.state in (ActionState.DISPATCHED, ActionState.HELD)]
+    entries = [outbox.Entry(one.action, one.adapter, one.action.state is ActionState.HELD) for one in out]
+    outbox.enqueue_all(connection, entries, now)
+    ledger.write_lines(connection, now, [(one.actor, "decided", sealed(one.action)) for one in made])
+    for action in stored:
+        metrics.ACTIONS.labels(action.effect.value, action.state.value).inc()
+    return stored
 
 
 def move(
@@ -49,7 +62,7 @@ def move(
     return changed
 
 
-def _sealed(action: Action) -> dict[str, Any]:
+def sealed(action: Action) -> dict[str, Any]:
     """What the ledger keeps: all of the action, its facts as a hash (they stand in the action's row)."""
     fields = msgspec.to_builtins(action)
     facts = msgspec.json.encode(fields.pop("facts"), order="sorted")

@@ -57,12 +57,20 @@ def extend(
     connection: Connection, at: datetime, actor: str, lines: Iterable[tuple[str, Mapping[str, Any]]]
 ) -> list[LedgerEntry]:
     """Add entries of one moment and actor, in order. `lines` are (entry type, payload)."""
+    return write_lines(connection, at, [(actor, entry_type, payload) for entry_type, payload in lines])
+
+
+def write_lines(
+    connection: Connection, at: datetime, lines: Iterable[tuple[str, str, Mapping[str, Any]]]
+) -> list[LedgerEntry]:
+    """Add entries of one moment, in order. `lines` are (actor, entry type, payload)."""
     last = head(connection)
     added: list[LedgerEntry] = []
-    for entry_type, payload in lines:
+    moment = at.astimezone(UTC)
+    for actor, entry_type, payload in lines:
         unsealed = LedgerEntry(
             seq=last.seq + 1,
-            at=at.astimezone(UTC),
+            at=moment,
             actor=storable(actor)[:256],
             entry_type=entry_type,
             payload=msgspec.json.encode(payload, order="sorted").decode(),

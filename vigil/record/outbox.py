@@ -9,7 +9,8 @@ All functions belong inside `record.write()`, which lets one writer in at a time
 from __future__ import annotations
 
 import enum
-from datetime import datetime
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from vigil.ids import prefixed
 from vigil.record.action_rows import target_key
 from vigil.record.incident_rows import storable
 from vigil.record.schema import outbox
+
+_CHUNK = 500
+"""Parameters of one statement."""
 
 
 class OutboxState(enum.Enum):
@@ -55,30 +59,59 @@ def enqueue(connection: Connection, action: Action, adapter: str, now: datetime,
     """Put an action in; returns the row's id. Putting the same action in again changes nothing, unless its row was
     cancelled: then it is to go out after all.
 
-    `held` rows wait for `release`.
+    `held` rows wait for `release`, others for the action's `execute_at`, where it has one.
     """
-    outbox_id = prefixed("out", adapter, action.action_id)
+    return enqueue_all(connection, [Entry(action, adapter, held)], now)[0]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """What is to go out through which adapter; `held` waits for `release`."""
+
+    action: Action
+    adapter: str
+    held: bool = False
+
+
+def enqueue_all(connection: Connection, entries: Sequence[Entry], now: datetime) -> list[str]:
+    """Put actions in, in this order; the rows' ids. As `enqueue`, with a few statements for all of them.
+
+    An action with `execute_at` goes out then and not before.
+    """
+    if not entries:
+        return []
+    seq = _next_seq(connection)
+    rows = [_new_row(entry, seq + number, now) for number, entry in enumerate(entries)]
+    ids = [row["outbox_id"] for row in rows]
+    states: dict[str, str] = {}
+    for start in range(0, len(ids), _CHUNK):
+        chunk = select(outbox.c.outbox_id, outbox.c.state).where(outbox.c.outbox_id.in_(ids[start : start + _CHUNK]))
+        states |= {row.outbox_id: row.state for row in connection.execute(chunk)}
+    if fresh := [row for row in rows if row["outbox_id"] not in states]:
+        connection.execute(insert(outbox), fresh)
+    for row in rows:
+        if states.get(row["outbox_id"]) == OutboxState.CANCELLED.value:
+            connection.execute(update(outbox).where(outbox.c.outbox_id == row["outbox_id"]), row)
+    return ids
+
+
+def _new_row(entry: Entry, seq: int, now: datetime) -> dict[str, Any]:
+    action = entry.action
+    outbox_id = prefixed("out", entry.adapter, action.action_id)
     # Pages do not wait for one another: only what changes a target has an order.
     ordered = action.effect is not EffectKind.PAGE
-    columns = {
+    return {
         "outbox_id": outbox_id,
         "action_id": action.action_id,
-        "adapter": adapter,
+        "adapter": entry.adapter,
         "idempotency_key": action.action_id,
         "payload": _payload(action),
-        "seq": _next_seq(connection),
+        "seq": seq,
         "order_key": target_key(action.target) if ordered else outbox_id,
-        "state": (OutboxState.HELD if held else OutboxState.PENDING).value,
+        "state": (OutboxState.HELD if entry.held else OutboxState.PENDING).value,
         "created_at": now,
-        "not_before": now,
+        "not_before": _due(action, now),
         "attempts": 0,
     }
-    state = connection.execute(select(outbox.c.state).where(outbox.c.outbox_id == outbox_id)).scalar_one_or_none()
-    if state is None:
-        connection.execute(insert(outbox), columns)
-    elif state == OutboxState.CANCELLED.value:
-        connection.execute(update(outbox).where(outbox.c.outbox_id == outbox_id), columns)
-    return outbox_id
 
 
 def release(connection: Connection, action: Action, now: datetime) -> None:
@@ -86,29 +119,48 @@ def release(connection: Connection, action: Action, now: datetime) -> None:
     connection.execute(
         update(outbox)
         .where(outbox.c.action_id == action.action_id, outbox.c.state == OutboxState.HELD.value)
-        .values(state=OutboxState.PENDING.value, payload=_payload(action), seq=_next_seq(connection), not_before=now)
+        .values(
+            state=OutboxState.PENDING.value,
+            payload=_payload(action),
+            seq=_next_seq(connection),
+            created_at=now,
+            not_before=_due(action, now),
+        )
     )
 
 
 def claim(
-    connection: Connection, now: datetime, worker: str, lease_until: datetime, limit: int, *, adapter: str | None = None
+    connection: Connection,
+    now: datetime,
+    worker: str,
+    lease_until: datetime,
+    limit: int,
+    *,
+    adapter: str | None = None,
+    longest_pause: timedelta = timedelta(hours=2),
 ) -> list[OutboxRow]:
     """Take up to `limit` due rows (of one adapter) for `worker`, oldest decision first.
 
-    Nobody else gets them before `lease_until`.
+    Nobody else gets them before `lease_until`. A clock that was set back keeps nothing waiting: what was due when it
+    was put in stays due, a pause longer than `longest_pause` is over, and so is a lease longer than two of these.
     """
+    longest_lease = lease_until + (lease_until - now)
     earlier = outbox.alias("earlier")
     waits_for_another = exists().where(
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.state == OutboxState.PENDING.value,
         earlier.c.seq < outbox.c.seq,
+        # What is planned for later and was never tried holds nothing back: it is ended by withdrawing it, not by a lift.
+        (earlier.c.attempts > 0) | (earlier.c.not_before <= now),
     )
     due = (
         select(outbox.c.outbox_id)
         .where(
             outbox.c.state == OutboxState.PENDING.value,
-            outbox.c.not_before <= now,
-            outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now),
+            (outbox.c.not_before <= now)
+            | ((outbox.c.attempts == 0) & (outbox.c.not_before == outbox.c.created_at))
+            | ((outbox.c.attempts > 0) & (outbox.c.not_before > now + longest_pause)),
+            outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now) | (outbox.c.leased_until > longest_lease),
             ~waits_for_another,
         )
         .order_by(outbox.c.seq)
@@ -171,6 +223,22 @@ def of_action(connection: Connection, action_id: str) -> OutboxRow | None:
     return None if row is None else _row(row)
 
 
+def of_actions(connection: Connection, action_ids: Sequence[str]) -> dict[str, OutboxRow]:
+    """The rows of actions, by action."""
+    found: dict[str, OutboxRow] = {}
+    for start in range(0, len(action_ids), _CHUNK):
+        query = select(outbox).where(outbox.c.action_id.in_(action_ids[start : start + _CHUNK]))
+        found |= {row.action_id: _row(row) for row in connection.execute(query)}
+    return found
+
+
+def cancel_all(connection: Connection, outbox_ids: Sequence[str]) -> None:
+    """Keep rows, read in this transaction as neither final nor leased, from going out."""
+    for start in range(0, len(outbox_ids), _CHUNK):
+        mine = outbox.c.outbox_id.in_(outbox_ids[start : start + _CHUNK])
+        connection.execute(update(outbox).where(mine).values(state=OutboxState.CANCELLED.value))
+
+
 def is_leased(row: OutboxRow, now: datetime) -> bool:
     """Somebody is delivering it at `now`."""
     return row.leased_until is not None and row.leased_until > now
@@ -207,6 +275,10 @@ def _finish(connection: Connection, outbox_id: str, worker: str, **values: Any) 
         .values(leased_by=None, leased_until=None, **values)
     )
     return done.rowcount == 1
+
+
+def _due(action: Action, now: datetime) -> datetime:
+    return now if action.execute_at is None else max(now, action.execute_at)
 
 
 def _next_seq(connection: Connection) -> int:

@@ -6,8 +6,11 @@ lost) is reversed by an action of its own, a `lift`, which goes out behind it an
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
+import msgspec
 from sqlalchemy import Connection
 
 from vigil.clock import Clock
@@ -17,6 +20,8 @@ from vigil.ids import prefixed
 from vigil.record import actions, decisions, ledger, outbox
 from vigil.record.action_rows import ON_DUTY
 from vigil.record.engine import Record
+
+_WAITING = (outbox.OutboxState.HELD, outbox.OutboxState.PENDING)
 
 
 def lift(record: Record, clock: Clock, action_id: str, actor: str, reason: str) -> Action:
@@ -42,37 +47,70 @@ def end(connection: Connection, action: Action, now: datetime, by: str, reason: 
 
     Returns the action, now `lifted`, when it had not been called out; else the lift that was put into the outbox.
     """
-    before = actions.lifts_of(connection, action.action_id)
-    on_the_way = [lift for lift in before if lift.state is ActionState.DISPATCHED]
-    row = outbox.of_action(connection, action.action_id)
-    if action.state is ActionState.DISPATCHED:
-        # What has not gone out yet must not go out any more, and a lift must not wait behind it.
-        cancelled = outbox.cancel(connection, action.action_id, now)
-        if cancelled is not None and cancelled.attempts == 0 and not on_the_way:
-            return decisions.move(
-                connection,
-                action,
-                ActionState.LIFTED,
-                now,
-                by,
-                "withdrawn",
-                {"reason": reason},
-                lifted_by=by,
-                lift_decided_at=now,
-                lifted_at=now,
-            )
-    if on_the_way:
-        if by != actions.EXPIRY and action.lifted_by == actions.EXPIRY:
-            # A person wants what time had decided already: from now on it is the person's word.
-            actions.note_lift(connection, action, by, now)
-            payload = {"action_id": action.action_id, "lift": on_the_way[-1].action_id, "reason": reason}
-            ledger.append(connection, now, by, "lift_confirmed_by_person", payload)
-        return on_the_way[-1]
-    reversal = Action(
-        action_id=prefixed("act", "lift", action.action_id, str(len(before))),
+    return end_all(connection, [action], now, by, reason)[0]
+
+
+def end_all(
+    connection: Connection,
+    ending: Sequence[Action],
+    now: datetime,
+    by: str,
+    reason: str,
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Action]:
+    """Decide that effects end, each as `end`, with a few statements for all of them; no two may be the same.
+
+    `parameters` go out with each lift, e.g. the notice that its owner gets.
+    """
+    ids = [action.action_id for action in ending]
+    before = actions.lifts_of_all(connection, ids)
+    rows = outbox.of_actions(connection, ids)
+    ended: list[Action] = []
+    lifts: list[decisions.Decided] = []
+    cancelled: list[str] = []
+    lines: list[tuple[str, str, Mapping[str, Any]]] = []
+    results: list[Action] = []
+    for action in ending:
+        row, earlier = rows.get(action.action_id), before.get(action.action_id, [])
+        on_the_way = [lift for lift in earlier if lift.state is ActionState.DISPATCHED]
+        waiting = row is not None and row.state in _WAITING and not outbox.is_leased(row, now)
+        if action.state is ActionState.DISPATCHED and row is not None and waiting:
+            # What has not gone out yet must not go out any more, and a lift must not wait behind it.
+            cancelled.append(row.outbox_id)
+            if row.attempts == 0 and not on_the_way:
+                withdrawn = msgspec.structs.replace(
+                    action, state=ActionState.LIFTED, lifted_by=by, lift_decided_at=now, lifted_at=now
+                )
+                payload = {"action_id": action.action_id, "from": action.state, "to": ActionState.LIFTED}
+                lines.append((by, "withdrawn", {**payload, "reason": reason}))
+                ended.append(withdrawn)
+                results.append(withdrawn)
+                continue
+        if on_the_way:
+            if by != actions.EXPIRY and action.lifted_by == actions.EXPIRY:
+                # A person wants what time had decided already: from now on it is the person's word.
+                ended.append(msgspec.structs.replace(action, lifted_by=by, lift_decided_at=now))
+                payload = {"action_id": action.action_id, "lift": on_the_way[-1].action_id, "reason": reason}
+                lines.append((by, "lift_confirmed_by_person", payload))
+            results.append(on_the_way[-1])
+            continue
+        lift = _lift_of(action, len(earlier), now, reason, parameters or {})
+        ended.append(msgspec.structs.replace(action, lifted_by=by, lift_decided_at=now))
+        lifts.append(decisions.Decided(lift, row.adapter if row is not None else "log", by))
+        results.append(lift)
+    outbox.cancel_all(connection, cancelled)
+    actions.end_all(connection, ended)
+    ledger.write_lines(connection, now, lines)
+    decisions.decide_all(connection, lifts, now)
+    return results
+
+
+def _lift_of(action: Action, number: int, now: datetime, reason: str, parameters: Mapping[str, Any]) -> Action:
+    return Action(
+        action_id=prefixed("act", "lift", action.action_id, str(number)),
         at=now,
         effect=EffectKind.LIFT,
-        parameters={"effect": action.effect.value},
+        parameters={"effect": action.effect.value, **parameters},
         target=action.target,
         policy=action.policy,
         policy_version=action.policy_version,
@@ -80,7 +118,6 @@ def end(connection: Connection, action: Action, now: datetime, by: str, reason: 
         state=ActionState.DISPATCHED,
         reason=reason,
         reverses=action.action_id,
+        account_id=action.account_id,
+        org_id=action.org_id,
     )
-    actions.note_lift(connection, action, by, now)
-    decisions.decide(connection, reversal, row.adapter if row is not None else "log", by)
-    return reversal
