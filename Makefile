@@ -6,6 +6,8 @@ LOCK := requirements/dev.txt
 DEFAULT_LOCK := requirements/default.txt
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 ARGS ?=
+# Test processes: each has servers of its own (about 1.5 GiB) and waits for them much of the time.
+WORKERS ?= 2
 # The development environment takes every extra; `make demo` and `make install-default` the small one.
 STAMP := $(VENV)/.installed-dev
 DEFAULT_STAMP := $(VENV)/.installed
@@ -47,7 +49,7 @@ lint: $(STAMP)
 # Everything: lint, types, import contracts, unit, property, integration, browser and documentation tests.
 test: lint
 	tests/system_packages.sh
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(ARGS)
 
 bench: $(STAMP)
 	$(BIN)/vigil bench latency $(if $(JSON),--json) $(ARGS)

@@ -5,6 +5,7 @@ Run by `make docs`; `tests/test_docs.py` fails when a page is stale.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -36,8 +37,6 @@ def settings_page() -> str:
 def command_line_page() -> str:
     """The help of every command, as `--help` prints it."""
     lines = ["# Command line", "", "Made by `make docs` from the commands' own help.", ""]
-    # click remembers the help option of a command it has shown once: the group's own names, as on the command line, so
-    # that the page does not depend on what ran before.
     group = click.Context(
         cli.main, info_name="vigil", max_content_width=100, terminal_width=100, **cli.main.context_settings
     )
@@ -61,5 +60,6 @@ def _help_of(command: click.Command, context: click.Context) -> list[str]:
 PAGES = {"settings.md": settings_page, "command-line.md": command_line_page}
 
 if __name__ == "__main__":
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     for file, make in PAGES.items():
-        (HERE / file).write_text(make())
+        (folder / file).write_text(make())

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,20 +16,18 @@ PAGES = [
 ]
 
 
-def generator() -> dict[str, object]:
-    spec = importlib.util.spec_from_file_location("docs_generate", ROOT / "docs" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return dict(module.PAGES)
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The generated pages, made by a process of its own: click remembers a command's help option from its first use."""
+    folder = tmp_path_factory.mktemp("docs")
+    subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), str(folder)], check=True)
+    return folder
 
 
-@pytest.mark.parametrize("name", sorted(generator()))
-def test_generated_pages_are_fresh(name: str) -> None:
-    make = generator()[name]
-    assert callable(make)
-    assert (ROOT / "docs" / name).read_text() == make(), "stale: run `make docs` and commit the result"
+@pytest.mark.parametrize("name", ["command-line.md", "settings.md"])
+def test_generated_pages_are_fresh(name: str, generated: Path) -> None:
+    page = (generated / name).read_text()
+    assert (ROOT / "docs" / name).read_text() == page, "stale: run `make docs` and commit the result"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
