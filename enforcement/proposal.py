@@ -12,6 +12,9 @@ from vigil.ids import prefixed
 from vigil.incident import Incident
 from vigil.record.action_rows import target_key
 
+NOTICE_UNDONE = "restriction-undone"
+"""Notice that goes to the owner of what was restricted by mistake."""
+
 
 @dataclass(frozen=True)
 class Proposal:

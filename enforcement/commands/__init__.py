@@ -1,5 +1,6 @@
 """The commands of this room; `vigil/cli.py` finds them here by name."""
 
+from enforcement.commands import undo
 from enforcement.commands.accounts import accounts
 from enforcement.commands.actions import actions
 from enforcement.commands.incidents import incidents
@@ -7,4 +8,4 @@ from enforcement.commands.ledger import ledger
 from enforcement.commands.policies import policies
 from enforcement.commands.work import dispatch, enforce
 
-__all__ = ["accounts", "actions", "dispatch", "enforce", "incidents", "ledger", "policies"]
+__all__ = ["accounts", "actions", "dispatch", "enforce", "incidents", "ledger", "policies", "undo"]

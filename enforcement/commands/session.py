@@ -10,8 +10,13 @@ from typing import Any, TypeVar
 
 import click
 
+from vigil.effect import Target
+from vigil.errors import UsageError
 from vigil.record import Record, open_record
 from vigil.settings import Settings
+from vigil.signal import SubjectType
+
+_PRINCIPALS = frozenset({"end_user", "api_key", "account", "org"})
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -46,3 +51,14 @@ def moment(value: datetime | None) -> str:
 def choices(values: Any) -> click.Choice[str]:
     """A choice of the values of an enum."""
     return click.Choice([value.value for value in values])
+
+
+def principal(text: str) -> Target:
+    """The account that `TENANT/ACCOUNT` names, or the principal that `TENANT/api_key:ID` names. Raises UsageError."""
+    tenant, slash, name = text.partition("/")
+    if not slash or not tenant or not name:
+        raise UsageError(f"expected TENANT/ACCOUNT, e.g. acme/{text.strip('/') or 'u-1042'}")
+    kind, colon, rest = name.partition(":")
+    if colon and rest and kind in _PRINCIPALS:
+        return Target(SubjectType(kind), rest, tenant)
+    return Target(SubjectType.ACCOUNT, name, tenant)

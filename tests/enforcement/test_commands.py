@@ -3,70 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
 from sqlalchemy import text
 
 from enforcement.commands import accounts, actions, dispatch, incidents, ledger, policies
-from tests.enforcement.sample import NOW, RING_THROTTLE, World, policy, ring
-from vigil.cli import main
+from tests.enforcement.console import Console, show_time
+from tests.enforcement.sample import NOW, RING_THROTTLE, policy, ring
 from vigil.effect import EffectKind
-from vigil.record import Record, connect, sqlite_url
-from vigil.settings import load
 from vigil.signal import IncidentKind, Severity
-
-
-class Console:
-    """Runs `vigil …` over one record."""
-
-    def __init__(self, world: World) -> None:
-        self.world = world
-
-    def run(self, *arguments: str) -> Result:
-        return CliRunner().invoke(main, list(arguments))
-
-    def text(self, *arguments: str) -> str:
-        result = self.run(*arguments)
-        assert result.exit_code == 0, result.output
-        return result.stdout
-
-    def json(self, *arguments: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text(*arguments, "--json").splitlines()]
-
-    def fails(self, *arguments: str) -> str:
-        """What is said on wrong use."""
-        result = self.run(*arguments)
-        assert result.exit_code == 2, result.output
-        return result.output
-
-
-@pytest.fixture
-def record(tmp_path: Path) -> Iterator[Record]:
-    """SQLite only: what the commands read and write is tested on both databases where it is made."""
-    opened = connect(sqlite_url(tmp_path / "record.sqlite"))
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def console(record: Record, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Console:
-    monkeypatch.setenv("VIGIL_WORKSPACE", str(tmp_path))
-    monkeypatch.setenv("VIGIL_DASHBOARD__ANALYST", "ana")
-    monkeypatch.setenv("COLUMNS", "400")
-    show_time(monkeypatch, NOW)
-    clock = load().make_clock()
-    return Console(World(record, [policy(tmp_path, RING_THROTTLE, mode="manual")], clock=clock))
-
-
-def show_time(monkeypatch: pytest.MonkeyPatch, moment: datetime) -> None:
-    """The commands' clock shows `moment` and runs on from there."""
-    monkeypatch.setenv("VIGIL_CLOCK__ORIGIN", moment.isoformat())
-    monkeypatch.setenv("VIGIL_CLOCK__STARTED", datetime.now(UTC).isoformat())
 
 
 def held_action(console: Console) -> str:
