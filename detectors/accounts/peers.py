@@ -38,9 +38,9 @@ class Measure(msgspec.Struct, frozen=True):
     """One quantity (calls, output tokens) over the account-hours of a tenant.
 
     `quantiles` are at `QUANTILES`. `base` is the level that counts as busy among peers. `surprise` is the tail of
-    log(x / own largest other hour) over the account-hours above `base`: how often an hour that is busy among peers
-    leaves the account's own record behind as well, and by how much. `newcomers` is the tail of log x itself. `busy_hour`: median over accounts in a busy
-    hour of the tenant. None or 0 = too few to tell.
+    `surprise_of` over the account-hours: how often one leaves the account's own record and the busy level of its peers
+    behind, and by how much. `newcomers` is the tail of log x itself. `busy_hour`: median over accounts in a busy hour
+    of the tenant. None or 0 = too few to tell.
     """
 
     quantiles: tuple[float, ...]
@@ -92,14 +92,18 @@ class Peers(msgspec.Struct, frozen=True):
 
 
 def surprise_of(value: float, record: float, base: float) -> float:
-    """Log ratio of an hour to the account's own record; 0 for one that is not busy among peers.
+    """How far an hour leaves *both* behind, the account's own record and the busy level of its peers: the lesser of
+    the two log ratios, at least 0.
 
-    >>> surprise_of(80, record=10, base=20) == math.log(8)
+    The ratio to the own record alone calls an hour of 30 calls extreme after quiet hours of 2, which is how people
+    come back from a holiday; and its tail is so much longer for that that a jump to 200 calls is less surprising.
+
+    >>> surprise_of(80, record=10, base=20) == math.log(4)
     True
     >>> surprise_of(15, record=1, base=20)
     0.0
     """
-    return math.log(value / max(record, 1.0)) if value > base else 0.0
+    return max(0.0, math.log(value / max(record, base, 1.0))) if value > 0 else 0.0
 
 
 def measure(

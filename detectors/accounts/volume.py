@@ -75,8 +75,8 @@ class AccountVolume(Detector):
 
     The hour to date is compared with the account's own busiest hour of four weeks and with the busy hours of the
     tenant's accounts; both must be left behind, by more than chance allows within the budget of false incidents. How
-    rare that is comes from the tenant itself: each established account whose busiest hour is busy among its peers shows
-    by how much such an hour leaves the second-busiest behind, and a generalised Pareto tail carries that further. A part of
+    rare that is comes from the tenant itself: each established account shows by how much its busiest hour leaves both
+    its second-busiest and the peers' busy level behind, and a generalised Pareto tail carries that further. A part of
     an hour that exceeds what a whole one may is conclusive, so nothing waits for the hour to end. A busy hour of the
     whole tenant (a launch) divides everybody's volume. Accounts without a past are judged by their peers alone, ten
     times more strictly.
@@ -84,7 +84,7 @@ class AccountVolume(Detector):
     Needs no content. Says nothing of a tenant with too little history.
     """
 
-    name, version, family = "account_volume", "1", "accounts"
+    name, version, family = "account_volume", "2", "accounts"
     cadence, lookback = timedelta(seconds=2), timedelta(days=28)
     kinds = (IncidentKind.ACCOUNT_ANOMALY,)
 
