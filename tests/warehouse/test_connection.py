@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from vigil.errors import WarehouseRejected, WarehouseUnavailable
+from vigil.errors import ConfigError, WarehouseRejected, WarehouseUnavailable
+from vigil.local.clickhouse import EmbeddedClickHouse
 from vigil.warehouse import Warehouse, migrate
 
 NOW = datetime(2026, 11, 1, 12, 30, 15, 123456, tzinfo=UTC)
@@ -60,6 +61,51 @@ def test_values_that_cannot_be_encoded_are_rejected_and_the_connection_survives(
     with pytest.raises(WarehouseRejected):
         warehouse.insert("events", COLUMNS, [["no uuid"], [NOW], [NOW], ["t"], ["s"], ["a"], [""]])
     assert warehouse.query("SELECT 1") == [(1,)]
+
+
+def test_a_setting_that_the_server_does_not_know_is_an_error_not_a_line_in_its_log(warehouse: Warehouse) -> None:
+    with pytest.raises(WarehouseRejected, match="no_such_setting"):
+        warehouse.query("SELECT 1", settings={"no_such_setting": 1})
+
+
+def test_no_setting_of_ours_fills_the_log_of_the_server(warehouse: Warehouse, clickhouse: EmbeddedClickHouse) -> None:
+    warehouse.insert("events", COLUMNS, rows(1), token="known")
+    assert "Unknown settings:" not in clickhouse.process.log_file.read_text()
+
+
+def test_what_an_insert_acknowledges_is_on_disk_in_every_table_that_it_reaches(warehouse: Warehouse) -> None:
+    durable = dict(
+        warehouse.query(
+            "SELECT name, engine_full LIKE '%fsync_after_insert = 1%' AND engine_full LIKE '%fsync_part_directory = 1%'"
+            " FROM system.tables WHERE database = {database:String} AND engine LIKE '%MergeTree'",
+            {"database": warehouse.database},
+        )
+    )
+    targets = {"account_hours", "source_minutes", "template_minutes"}
+    for table in {"events", "bodies", "dead_letters", "requeued_letters"} | targets:
+        assert durable[table] == 1, table
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "clickhouse://vigil:hunter#2@127.0.0.1:9000/vigil",
+        "clickhouse://vigil:hunter/2@127.0.0.1:9000/vigil",
+        "clickhouse://vigil:hunter2@127.0.0.1:port/vigil",
+        "clickhouse://vigil:hunter2@127.0.0.1:9000/vigil?secure=true",
+        "clickhouse://vigil:hunter2@127.0.0.1:9000/vi`gil",
+        "http://vigil:hunter2@127.0.0.1:8123",
+        "clickhouse://vigil:hunter2@[::1/vigil",
+    ],
+)
+def test_an_address_that_cannot_be_one_is_said_so_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"clickhouse\.url") as caught:
+        Warehouse(url)
+    assert "hunter" not in str(caught.value)
+
+
+def test_tls_has_a_port_of_its_own() -> None:
+    assert Warehouse("clickhouses://vigil:x@warehouse.example/vigil").address == "warehouse.example:9440"
 
 
 def test_a_server_that_is_away_is_unavailable() -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from clickhouse_driver import Client
 from clickhouse_driver import errors as driver_errors
@@ -19,15 +20,17 @@ from vigil.settings import Settings
 
 T = TypeVar("T")
 
+_PORTS = {"clickhouse": 9000, "clickhouses": 9440}
+
 # Server error codes that say "not now", not "never": memory and disk pressure, overload, a replica that is away.
 _RETRYABLE_CODES = frozenset({159, 164, 173, 202, 209, 210, 236, 241, 242, 243, 252, 285, 319, 394, 425, 439, 999})
 
-# Server defaults changed over versions; exactly-once rests on these, so each insert states them.
+# Server defaults changed over versions; exactly-once rests on these, so each insert states them. (That an insert is on
+# disk when it returns is a setting of the tables: migration 0003.)
 _INSERT_SETTINGS: dict[str, Any] = {
     "async_insert": 0,
     "insert_deduplicate": 1,
     "deduplicate_blocks_in_dependent_materialized_views": 1,
-    "fsync_after_insert": 1,
     # One insert is one block and so one deduplication token, whatever its size.
     "max_insert_block_size": 4_000_000,
     "min_insert_block_size_rows": 0,
@@ -40,21 +43,16 @@ class Warehouse:
 
     Queries are parametrised by the server (`{name:Type}` in SQL). Every call has a deadline. Raises
     WarehouseUnavailable (server away, full or overloaded: try again) or WarehouseRejected (this query or these rows
-    will be refused again).
+    will be refused again). A URL that cannot be one is a ConfigError, which does not repeat it: it holds a password.
     """
 
     def __init__(self, url: str, *, timeout_s: float = 60.0) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("clickhouse", "clickhouses") or not parts.hostname:
-            raise ConfigError(
-                "clickhouse.url must look like clickhouse://user:password@host:9000/database"
-                f" (clickhouses:// for TLS); its scheme is {parts.scheme!r}"
-            )
+        parts, port = _parsed(url)
         self.database = parts.path.strip("/") or "vigil"
-        self.address = f"{parts.hostname}:{parts.port or 9000}"
+        self.address = f"{parts.hostname}:{port}"
         self._options: dict[str, Any] = {
             "host": parts.hostname,
-            "port": parts.port or 9000,
+            "port": port,
             "user": unquote(parts.username or "default"),
             "password": unquote(parts.password or ""),
             "secure": parts.scheme == "clickhouses",
@@ -62,7 +60,9 @@ class Warehouse:
             "send_receive_timeout": timeout_s,
             "sync_request_timeout": 5,
             "compression": "lz4",
-            "settings": {"server_side_params": True, "settings_is_important": True},
+            "settings": {"server_side_params": True},
+            # A setting that the server does not know is an error, not a line in its log.
+            "settings_is_important": True,
         }
         self._local = threading.local()
 
@@ -171,6 +171,28 @@ class Warehouse:
             # Values the driver itself cannot encode: the same rows will fail again.
             self.close()
             raise WarehouseRejected(f"these rows cannot be encoded for ClickHouse: {error}") from error
+
+
+def _parsed(url: str) -> tuple[SplitResult, int]:
+    """The parts of a ClickHouse URL, and its port."""
+    shape = "clickhouse://user:password@host:9000/database (clickhouses:// for TLS)"
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # What stands where the port should may be half of a password.
+        raise ConfigError(
+            f"clickhouse.url cannot be read; it must look like {shape}, with / ? # @ : in a password written as %2F %3F %23 %40 %3A"
+        ) from None
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise ConfigError(f"clickhouse.url must look like {shape}; its scheme is {parts.scheme!r}")
+    if parts.query or parts.fragment:
+        raise ConfigError(
+            f"clickhouse.url takes nothing after the database, but has a '?' or a '#'; it looks like {shape}"
+        )
+    if not re.fullmatch(r"/?|/[A-Za-z_][A-Za-z0-9_]*/?", parts.path):
+        raise ConfigError("the database in clickhouse.url is not a plain name; use letters, digits and underscores")
+    return parts, port or _PORTS[parts.scheme]
 
 
 def open_warehouse(settings: Settings) -> Warehouse:
