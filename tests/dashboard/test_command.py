@@ -14,6 +14,8 @@ from dashboard.command import server_options, stay_silent
 from tests.browser.conftest import running_console
 from tests.dashboard.conftest import Told
 from vigil.cli import main
+from vigil.errors import ConfigError
+from vigil.local.addresses import WILDCARDS
 
 
 def test_a_port_that_is_taken_is_said_and_the_status_is_3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,8 +43,20 @@ def test_nothing_is_sent_to_streamlits_makers_and_only_expected_hosts_are_answer
     assert options["server_headless"] is True
     assert options["browser_serverAddress"] == "console.example.com"
     assert options["server_allowedHosts"] == ["127.0.0.1", "localhost", "::1", "console.example.com"]
-    # Behind a proxy the operator decides which hosts there are.
-    assert "server_allowedHosts" not in server_options("10.0.0.7", 8501, None)
+
+
+def test_no_name_but_the_expected_ones_is_answered_wherever_it_listens() -> None:
+    # Else a web page whose name was made to point here would count as one of the console's own.
+    assert server_options("10.0.0.7", 8501, None)["server_allowedHosts"] == [
+        "127.0.0.1",
+        "localhost",
+        "::1",
+        "10.0.0.7",
+    ]
+    everywhere = server_options(WILDCARDS[1], 8501, "https://console.example.com")
+    assert everywhere["server_allowedHosts"] == ["127.0.0.1", "localhost", "::1", "console.example.com"]
+    with pytest.raises(ConfigError, match="VIGIL_ENFORCEMENT__CONSOLE_URL"):
+        server_options(WILDCARDS[1], 8501, None)
 
 
 def test_the_origin_of_a_page_is_checked_without_asking_the_internet(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,6 +81,10 @@ def test_it_serves_this_machine_only_and_ends_on_sigterm(told: Told, tmp_path: P
     with running_console(told, tmp_path / "workspace") as (process, url):
         assert url.startswith("http://127.0.0.1:")
         assert httpx.get(url + "/_stcore/health").text == "ok"
+        front = httpx.get(url + "/").headers
+        # An invisible frame in a foreign page would make its visitor click on `Lift`.
+        assert front["content-security-policy"] == "frame-ancestors 'self'"
+        assert front["x-frame-options"] == "SAMEORIGIN"
         upgrade = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",

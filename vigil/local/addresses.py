@@ -9,6 +9,24 @@ import msgspec
 from vigil.errors import WorkspaceError
 from vigil.local.workspace import write_private
 
+WILDCARDS = ("", "0.0.0.0", "::")  # noqa: S104  # to be told apart, not bound
+"""Addresses that mean: listen everywhere."""
+
+
+def reachable_host(address: str) -> str:
+    """Where a program on this machine reaches what listens on `address`."""
+    return "127.0.0.1" if address in WILDCARDS else address
+
+
+def console_url(address: str, port: int) -> str:
+    """The address of the console for a browser on this machine.
+
+    >>> console_url("0.0.0.0", 8501), console_url("::1", 8501)
+    ('http://127.0.0.1:8501', 'http://[::1]:8501')
+    """
+    host = reachable_host(address)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
 
 class Addresses(msgspec.Struct, frozen=True):
     """Addresses of a running embedded stack. The file holds a password: it is readable by its owner only."""

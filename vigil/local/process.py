@@ -150,8 +150,10 @@ def require_free_port(port: int, what: str) -> None:
             ) from error
 
 
-def port_is_open(port: int) -> bool:
-    """Whether something on 127.0.0.1 accepts connections on `port`."""
-    with socket.socket() as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+def port_is_open(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether something on `host` accepts connections on `port`."""
+    try:
+        socket.create_connection((host, port), timeout=0.5).close()
+    except OSError:
+        return False
+    return True

@@ -13,7 +13,7 @@ from types import TracebackType
 from vigil.broker import topics
 from vigil.clock import SystemClock
 from vigil.errors import VigilError, WorkspaceError
-from vigil.local.addresses import Addresses, addresses_file, write_addresses
+from vigil.local.addresses import Addresses, addresses_file, console_url, write_addresses
 from vigil.local.broker import EmbeddedBroker
 from vigil.local.clickhouse import EmbeddedClickHouse
 from vigil.local.machine import memory_bytes
@@ -174,7 +174,9 @@ class Service:
             clickhouse_url=url,
             bootstrap_servers=servers,
             supervisor_pid=os.getpid(),
-            dashboard_url=None if dashboard_port is None else f"http://127.0.0.1:{dashboard_port}",
+            dashboard_url=None
+            if dashboard_port is None
+            else console_url(self._settings.dashboard.address, dashboard_port),
         )
         write_addresses(self.workspace.folder, self._addresses)
         for name in self._processes:
