@@ -16,7 +16,8 @@ from ingest.pipeline import Pipeline
 from ingest.writer import EventWriter
 from vigil.broker import topics
 from vigil.clock import Clock
-from vigil.errors import BrokerUnavailable, WarehouseUnavailable
+from vigil.errors import BrokerUnavailable, ConfigError, WarehouseUnavailable
+from vigil.local.deduplication import without_window
 from vigil.log import get_logger
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse, migrate, pending
@@ -57,7 +58,7 @@ class Consumer:
     def run(self, stop: threading.Event) -> None:
         """Consume until `stop` is set. Waits while Kafka or ClickHouse is away, saying so.
 
-        Raises DeadLetterStoreError or WarehouseRejected when it must not go on: nothing is lost, the position has not
+        Raises ConfigError when a table would count a retried insert twice, DeadLetterStoreError or WarehouseRejected when it must not go on: nothing is lost, the position has not
         moved past what is stored. Run it in the main thread of a process.
         """
         try:
@@ -83,6 +84,12 @@ class Consumer:
         # The user of a consumer may lack the right to create tables; it is needed only when something is missing.
         if pending(self._warehouse):
             migrate(self._warehouse)
+        if tables := without_window(self._warehouse):
+            raise ConfigError(
+                f"a retried insert would be stored twice in {', '.join(tables)}: give each of these tables a"
+                " deduplication window (ALTER TABLE … MODIFY SETTING non_replicated_deduplication_window = 10000) or"
+                " drop the materialized view that writes to it"
+            )
 
     def _connect(self) -> KafkaSource:
         source = KafkaSource(self._settings, self._servers, list(self._dialects))

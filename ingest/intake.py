@@ -80,6 +80,7 @@ class Intake:
             if self._membership is None:
                 self._recover()
             while due := self._due():
+                self._check_epochs(due)
                 self._commit_plans(due)
                 for worker in due:
                     self._store(worker)
@@ -149,13 +150,26 @@ class Intake:
             self._keeps_metadata = self._probe(partition, ledger.position)
         if ledger.next < first:
             self._look_for_loss(partition, ledger.next)
+        end = self._source.end_offset(partition)
+        if max(ledger.next, ledger.plan.hi if ledger.plan else 0) > end:
+            metrics.RANGE_GAPS.labels(partition.topic).inc()
+            _log.error(
+                "Kafka lost records that were read already (unclean leader election?): what was stored stays, and reading"
+                " goes on at the present end",
+                partition=str(partition),
+                lost_offsets=f"{end}-{ledger.next - 1}",
+            )
+            ledger = ledger.cut(end, self._clock.now())
+            self._commit({partition: ledger.position})
         return ledger
 
     def _probe(self, partition: Partition, position: Position) -> bool:
         """Whether the broker keeps commit metadata: commit what is committed, and see whether any comes back."""
-        self._source.commit({partition: position})
+        self._commit({partition: position})
         back = self._source.committed(partition)
-        if back is not None and back.metadata:
+        if back is None:
+            raise TopicRestarted(f"the position of {partition} vanished: the topic was deleted")
+        if back.metadata:
             return True
         _log.warning(
             "this broker drops commit metadata: after a crash some events are stored twice until ClickHouse merges them"
@@ -207,7 +221,29 @@ class Intake:
                 worker.plan(self._clock.now())
                 positions[worker.partition] = worker.ledger.position
         if positions and self._keeps_metadata:
+            self._commit(positions)
+
+    def _commit(self, positions: Mapping[Partition, Position]) -> None:
+        """Raises Fenced or BrokerUnavailable.
+
+        A commit without an answer may still reach the broker after the position has been read again and other ranges
+        are planned; then a crash would rebuild a range that nobody stored. Another membership makes it void.
+        """
+        try:
             self._source.commit(positions)
+        except BrokerUnavailable:
+            self._source.rejoin()
+            raise
+
+    def _check_epochs(self, due: Iterable[PartitionWorker]) -> None:
+        """Whether what was fetched is of the topics it is taken for. Raises TopicRestarted.
+
+        Records fetched by offset from a topic that was created anew in the meantime would be stored under the old
+        one's token now, and once more under its own. An id never comes back: what is old now was old when it was read.
+        """
+        for topic, topic_id in sorted({(worker.partition.topic, worker.ledger.topic_id) for worker in due}):
+            if self._source.epoch(topic) != topic_id:
+                raise TopicRestarted(f"{topic} was deleted and perhaps created again")
 
     def _store(self, worker: PartitionWorker) -> None:
         batch = worker.batch()
@@ -218,7 +254,7 @@ class Intake:
         except TooManyBadEvents as error:
             self._stop_partition(worker, error)
         if not self._keeps_metadata:
-            self._source.commit({worker.partition: worker.ledger.position})
+            self._commit({worker.partition: worker.ledger.position})
         if (lag := self._source.lag_rows(worker.partition)) is not None:
             metrics.INGEST_LAG_ROWS.labels(worker.partition.topic, str(worker.partition.number)).set(lag)
 
@@ -251,14 +287,14 @@ class Intake:
         now_s = self._now_s()
         stored = [worker for worker in self._workers.values() if worker.needs_settling(now_s, after_s)]
         if stored and self._keeps_metadata:
-            self._source.commit({worker.partition: worker.ledger.position for worker in stored})
+            self._commit({worker.partition: worker.ledger.position for worker in stored})
         for worker in stored:
             worker.settled()
 
     def _stop_partition(self, worker: PartitionWorker, error: TooManyBadEvents) -> None:
         """Everything read is stored or a dead letter; nothing more is read until a person has looked."""
         partition = worker.partition
-        self._source.commit({partition: worker.ledger.position})
+        self._commit({partition: worker.ledger.position})
         self._source.pause([partition])
         self._stopped[partition] = worker.ledger.epoch
         del self._workers[partition]

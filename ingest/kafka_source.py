@@ -80,7 +80,8 @@ class KafkaSource:
                 metadata_max_age_ms=int(_METADATA_MAX_AGE_S * 1000),
                 metrics_enabled=False,
             )
-        self._consumer.subscribe(list(topics))
+        self._topics = list(topics)
+        self._consumer.subscribe(self._topics)
         self._admin: KafkaAdminClient | None = None
 
     @property
@@ -124,6 +125,13 @@ class KafkaSource:
         key = TopicPartition(*partition)
         with self._translated():
             offsets = self._consumer.beginning_offsets([key], timeout_ms=int(_CALL_TIMEOUT_S * 1000))
+        return NextOffset(offsets[key])
+
+    def end_offset(self, partition: Partition) -> NextOffset:
+        """See Source."""
+        key = TopicPartition(*partition)
+        with self._translated():
+            offsets = self._consumer.end_offsets([key], timeout_ms=int(_CALL_TIMEOUT_S * 1000))
         return NextOffset(offsets[key])
 
     def fetched_to(self, partition: Partition) -> NextOffset:
@@ -170,6 +178,12 @@ class KafkaSource:
         }
         with self._translated():
             self._consumer.commit(offsets, timeout_ms=int(_CALL_TIMEOUT_S * 1000))
+
+    def rejoin(self) -> None:
+        """See Source. Leaving may fail where Kafka is away; joining under a new id ends the old generation as well."""
+        with suppress(kafka_errors.KafkaError):
+            self._consumer.unsubscribe()
+        self._consumer.subscribe(self._topics)
 
     def close(self) -> None:
         """See Source."""

@@ -17,6 +17,9 @@ from ingest.watch import BadEventWatch
 from vigil.errors import IntegrityError, VigilError
 from vigil.ids import NextOffset
 
+_EXPECTED = frozenset({"no_inference"})
+"""Dead letters that say nothing against their producer: a collector sends spans of every kind."""
+
 
 class TopicRestarted(VigilError):
     """The topic was deleted and created again, or its offsets restarted with the broker."""
@@ -30,7 +33,7 @@ class Batch(msgspec.Struct, frozen=True):
     accepted: Sequence[Accepted]
     dead: Sequence[DeadLetter]
     bad: Sequence[bool]
-    """Of each outcome in order: whether it is a dead letter."""
+    """Of each outcome in order: whether it is a dead letter that speaks against its producer."""
 
 
 class PartitionWorker:
@@ -105,7 +108,7 @@ class PartitionWorker:
                     bad.append(False)
                 else:
                     dead.append(outcome)
-                    bad.append(True)
+                    bad.append(outcome.is_bad)
         return Batch(self.ledger.token, len(records), accepted, dead, bad)
 
     def stored(self, batch: Batch, now_s: float) -> None:

@@ -28,6 +28,7 @@ MAX_METADATA_BYTES = 4_096
 """Kafka's default limit of commit metadata (`offset.metadata.max.bytes`)."""
 
 _VERSION = 1
+_CUT = "~"
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -49,7 +50,8 @@ class RangeLedger(msgspec.Struct, frozen=True):
     """The state of one partition; every step returns the next state.
 
     `epoch` is the id of the topic: when a topic is deleted and created again its offsets restart, and neither plan nor
-    token of the old one may be taken for the new one's.
+    token of the old one may be taken for the new one's. After records were lost by Kafka itself it has a mark of its
+    own, for the same reason.
     """
 
     epoch: str
@@ -69,6 +71,15 @@ class RangeLedger(msgspec.Struct, frozen=True):
         if self.plan is None:
             raise IntegrityError(f"partition {self.partition}: nothing is planned at {self.next}")
         return msgspec.structs.replace(self, next=self.plan.hi, plan=None)
+
+    def cut(self, end: NextOffset, at: datetime) -> RangeLedger:
+        """The state after Kafka lost what stood at `end` and after it: other records will stand there."""
+        return RangeLedger(f"{self.topic_id}{_CUT}{at:%Y%m%dT%H%M%S.%f}", self.partition, end)
+
+    @property
+    def topic_id(self) -> str:
+        """The topic's id, without such a mark."""
+        return self.epoch.partition(_CUT)[0]
 
     @property
     def token(self) -> str:
@@ -112,8 +123,9 @@ def recovered(position: Position | None, epoch: str, partition: int, first: Next
             f"partition {partition} was last read by a later version of vigil (ledger version {metadata.v});"
             " upgrade this process"
         )
-    if metadata.epoch != epoch:
+    if metadata.epoch.partition(_CUT)[0] != epoch:
         return RangeLedger(epoch, partition, first)
+    bare = msgspec.structs.replace(bare, epoch=metadata.epoch)
     if metadata.hi is None or metadata.at is None or metadata.hi <= position.offset:
         return bare
     return bare.planned(NextOffset(metadata.hi), metadata.at)

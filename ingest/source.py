@@ -31,7 +31,7 @@ class Fenced(VigilError):
 
 
 class Source(Protocol):
-    """Every call has a deadline. All but `membership`, `pause` and `resume` may block and raise BrokerUnavailable."""
+    """Every call has a deadline. All but `membership`, `pause`, `resume` and `rejoin` may block and raise BrokerUnavailable."""
 
     @property
     def membership(self) -> object | None:
@@ -52,6 +52,10 @@ class Source(Protocol):
 
     def first_offset(self, partition: Partition) -> NextOffset:
         """The offset of the oldest record that is still there."""
+        ...
+
+    def end_offset(self, partition: Partition) -> NextOffset:
+        """The offset that the next record will get."""
         ...
 
     def fetched_to(self, partition: Partition) -> NextOffset:
@@ -81,7 +85,15 @@ class Source(Protocol):
     def commit(self, positions: Mapping[Partition, Position]) -> None:
         """Commit under the current membership. Raises Fenced when it is over.
 
-        After BrokerUnavailable it is not known whether the commit was made: read it again before going on.
+        After BrokerUnavailable it is not known whether the commit was made, or will still be made when the broker comes
+        to it: `rejoin` before reading it again.
+        """
+        ...
+
+    def rejoin(self) -> None:
+        """Give up the membership and come back as another member with the next `poll`.
+
+        From then on whatever is still on its way to the broker from the old one is refused. Raises nothing.
         """
         ...
 

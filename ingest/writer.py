@@ -21,6 +21,10 @@ DAYS_PER_INSERT = 90
 _NOT_THE_ROWS = frozenset({16, 36, 46, 47, 60, 62, 81, 115, 164, 497})
 
 
+SUSPICIOUS_ROWS = 64
+"""So many rows refused each alone, and none accepted: it is not the rows."""
+
+
 class Written(msgspec.Struct, frozen=True):
     """What one batch came to. The same batch written again reports the same, though nothing changes."""
 
@@ -57,11 +61,12 @@ class EventWriter:
         by_days: defaultdict[int, list[Accepted]] = defaultdict(list)
         for item in accepted:
             by_days[item.event.event_time.toordinal() // DAYS_PER_INSERT].append(item)
-        refused: list[DeadLetter] = []
+        no_bodies, no_events = _Refusals(), _Refusals()
         for days, items in sorted(by_days.items()):
             sub_token = f"{token}/{days}"
-            good = self._insert("bodies", body_columns, items, sub_token, refused)
-            self._insert("events", event_columns, good, sub_token, refused)
+            good = self._insert("bodies", body_columns, items, sub_token, no_bodies)
+            self._insert("events", event_columns, good, sub_token, no_events)
+        refused = [*no_bodies.letters, *no_events.letters]
         self._write_dead(refused, f"{token}/refused")
         self._count(accepted, [*dead, *refused])
         return Written(len(accepted) - len(refused), len(dead) + len(refused))
@@ -72,9 +77,12 @@ class EventWriter:
         columns: Callable[[Sequence[Accepted]], Columns],
         items: Sequence[Accepted],
         token: str,
-        refused: list[DeadLetter],
+        refused: _Refusals,
     ) -> Sequence[Accepted]:
-        """Insert `items`; those that ClickHouse refuses even alone join `refused`. Returns the others."""
+        """Insert `items`; those that ClickHouse refuses even alone join `refused`. Returns the others.
+
+        Raises WarehouseRejected when it is not the rows that are wrong.
+        """
         try:
             names, data = columns(items)
             self._warehouse.insert(table, names, data, token=token)
@@ -82,12 +90,13 @@ class EventWriter:
             if error.code in _NOT_THE_ROWS:
                 raise
             if len(items) == 1:
-                refused.append(_refused(items[0], error))
+                refused.add(items[0], error)
                 return []
             middle = len(items) // 2
             left = self._insert(table, columns, items[:middle], token + "0", refused)
             right = self._insert(table, columns, items[middle:], token + "1", refused)
             return [*left, *right]
+        refused.accepted_some = True
         return items
 
     def _write_dead(self, letters: Sequence[DeadLetter], token: str) -> None:
@@ -110,11 +119,25 @@ class EventWriter:
             metrics.DEAD_LETTERS.labels(letter.origin.kafka_topic or "file", letter.error_class).inc()
 
 
+class _Refusals:
+    """The rows of one batch that one table refused, each alone."""
+
+    def __init__(self) -> None:
+        self.letters: list[DeadLetter] = []
+        self.accepted_some = False
+
+    def add(self, item: Accepted, error: WarehouseRejected) -> None:
+        """Raises `error` when every row so far has been refused."""
+        self.letters.append(_refused(item, error))
+        if len(self.letters) >= SUSPICIOUS_ROWS and not self.accepted_some:
+            raise error
+
+
 def _refused(item: Accepted, error: WarehouseRejected) -> DeadLetter:
     """The reason names the server's error code only: its text may quote the row."""
     code = "the driver cannot encode it" if error.code is None else f"error code {error.code}"
     return DeadLetter(
-        raw=item.raw,
+        raw=item.own_payload(),
         origin=item.origin,
         at=item.received_at,
         error_class="warehouse_rejected",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import uuid
 from pathlib import Path
 
@@ -155,6 +156,16 @@ def test_kafka_killed_and_started_again_is_waited_for(warehouse: Warehouse, tmp_
         assert places(warehouse) == [(0, offset, "events") for offset in range(200)]
     finally:
         server.stop()
+
+
+def test_a_table_that_would_store_a_retried_insert_twice_is_refused_at_the_start(
+    warehouse: Warehouse, tmp_path: Path
+) -> None:
+    warehouse.command("CREATE TABLE own (tenant_id String) ENGINE = MergeTree ORDER BY tenant_id")
+    warehouse.command("CREATE MATERIALIZED VIEW own_view TO own AS SELECT tenant_id FROM events")
+    settings = Settings(workspace=tmp_path)
+    with pytest.raises(ConfigError, match=r"\.own: give each of these tables a deduplication window"):
+        Consumer(settings, SystemClock(), warehouse, "127.0.0.1:1").run(threading.Event())
 
 
 def test_a_topic_with_an_unknown_dialect_is_refused_at_the_start(tmp_path: Path) -> None:

@@ -176,6 +176,26 @@ def test_a_topic_created_anew_is_read_from_its_beginning_under_other_tokens(brok
     assert "topic-2:0:0-8" in sink.tokens
 
 
+def test_after_kafka_lost_records_what_comes_in_their_place_is_stored_under_other_tokens(broker: MemoryBroker) -> None:
+    gaps = metrics.RANGE_GAPS.labels("vigil.events")._value.get()
+    broker.produce(FIRST, [raw()] * 8)
+    sink = Recorder()
+    for _ in range(2):
+        source = MemorySource(broker)
+        work(intake(source, sink))
+        source.close()
+        broker.lose_after(FIRST, 5)
+    source = MemorySource(broker)
+    subject = intake(source, sink)
+    work(subject)
+    broker.produce(FIRST, [raw()] * 3)
+    work(subject)
+    source.close()
+    assert sink.offsets[FIRST] == [*range(8), 5, 6, 7]
+    assert len(set(sink.tokens)) == len(sink.tokens) == 2
+    assert metrics.RANGE_GAPS.labels("vigil.events")._value.get() == gaps + 1
+
+
 def test_a_broker_that_drops_metadata_is_read_on_where_it_was_left(broker: MemoryBroker) -> None:
     broker.keeps_metadata = False
     broker.produce(FIRST, [raw()] * 15)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from ingest.outcome import Accepted, DeadLetter
-from ingest.writer import EventWriter
+from ingest.writer import SUSPICIOUS_ROWS, EventWriter
 from tests.ingest.events import NOW, ORIGIN, event, pipeline, raw
 from vigil.errors import DeadLetterStoreError, WarehouseRejected, WarehouseUnavailable
 from vigil.warehouse import Warehouse
@@ -140,6 +140,14 @@ def test_a_schema_that_is_wrong_is_an_error_and_not_a_thousand_dead_letters(ware
     warehouse.command("DROP TABLE dead_letters SYNC")
     with pytest.raises(DeadLetterStoreError, match="vigil check"):
         EventWriter(warehouse).write([], bad, token="t")
+
+
+def test_a_table_that_refuses_every_row_is_an_error_and_not_a_thousand_dead_letters(warehouse: Warehouse) -> None:
+    warehouse.command("ALTER TABLE events ADD CONSTRAINT nothing_passes CHECK account_id = 'nobody'")
+    good, _ = outcomes([raw() for _ in range(SUSPICIOUS_ROWS)])
+    with pytest.raises(WarehouseRejected):
+        EventWriter(warehouse).write(good, [], token="t")
+    assert counts_of_dead_letters(warehouse) == 0
 
 
 def counts_of_dead_letters(warehouse: Warehouse) -> int:

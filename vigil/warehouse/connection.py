@@ -23,7 +23,11 @@ T = TypeVar("T")
 _PORTS = {"clickhouse": 9000, "clickhouses": 9440}
 
 # Server error codes that say "not now", not "never": memory and disk pressure, overload, a replica that is away.
-_RETRYABLE_CODES = frozenset({159, 164, 173, 202, 209, 210, 236, 241, 242, 243, 252, 285, 319, 394, 425, 439, 999})
+_RETRYABLE_CODES = frozenset(
+    {74, 75, 76, 87, 88, 159, 164, 173, 202, 209, 210, 236, 241, 242, 243, 252, 285, 286, 319, 394, 425, 439, 499, 999}
+)
+_DISK_FULL = "No space left on device"
+"""Also reported as an exception of the C++ library (code 1001), which can be anything else as well."""
 
 # Server defaults changed over versions; exactly-once rests on these, so each insert states them. (That an insert is on
 # disk when it returns is a setting of the tables: migration 0003.)
@@ -145,7 +149,7 @@ class Warehouse:
         except driver_errors.ServerException as error:
             self.close()
             text = str(error.message).split("Stack trace:")[0].strip()
-            if error.code in _RETRYABLE_CODES:
+            if error.code in _RETRYABLE_CODES or _DISK_FULL in text:
                 raise WarehouseUnavailable(
                     f"ClickHouse at {self.address} cannot serve this now (code {error.code}): {text}"
                 ) from error
