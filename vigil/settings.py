@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import tomllib
+import typing
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from vigil.clock import Clock, ScaledClock, SystemClock
 from vigil.errors import ConfigError
@@ -138,17 +139,50 @@ class EnforcementSettings(Section):
     mode: Literal["as-configured", "live", "shadow"] = Field(
         "as-configured", description="Overrides the mode of every policy: `live`, `shadow`, or as each policy says"
     )
-    adapter: Literal["log", "webhook"] = Field("log", description="Where effects on accounts go")
+    adapter: Literal["log", "webhook", "litellm", "kafka"] = Field("log", description="Where effects on accounts go")
     webhook_url: str | None = Field(None, description="Where the webhook adapter posts effects")
+    webhook_state_url: str | None = Field(
+        None, description="Where the webhook's receiver says what is in force; unset = a 2xx is believed"
+    )
     webhook_secret: SecretStr | None = Field(None, description="Key of the webhook's HMAC signature")
+    litellm_url: str | None = Field(None, description="Address of a LiteLLM proxy whose management API sets limits")
+    litellm_key: SecretStr | None = Field(None, description="Admin key of the LiteLLM proxy")
+    litellm_account: Literal["user", "team", "end_user"] = Field(
+        "user", description="What an account of vigil is in LiteLLM"
+    )
+    decisions_topic: str = Field(
+        "vigil.decisions", description="Compacted Kafka topic with the effects in force, for the adapter `kafka`"
+    )
     page_url: str | None = Field(
         None, description="Where pages are posted (signed like effects); unset = pages go to the log"
     )
+    pagerduty_keys: dict[str, SecretStr] = Field(
+        {}, description="Routing key of PagerDuty's Events API by receiver of pages; `*` for all others"
+    )
+    pagerduty_url: str = Field(
+        "https://events.pagerduty.com/v2/enqueue", description="Address of PagerDuty's Events API"
+    )
+    channels: dict[str, SecretStr] = Field(
+        {},
+        description="Apprise addresses (e-mail, Slack and 100 more; several separated by blanks) by receiver; `*` for all others",
+    )
+    group_wait_s: float = Field(30.0, ge=0, description="Seconds the first page of an incident waits for others")
+    group_interval_s: float = Field(
+        300.0, ge=0, description="Seconds between two pages about one incident to one receiver"
+    )
+    repeat_interval_s: float = Field(
+        14_400.0, gt=0, description="Seconds after which a page that nobody acknowledged is repeated"
+    )
+    escalate_after_s: float = Field(
+        900.0, gt=0, description="Seconds after which a page that nobody acknowledged goes to the next of `escalation`"
+    )
+    escalation: tuple[str, ...] = Field((), description="Receivers of pages that nobody acknowledged, in order")
     console_url: str | None = Field(
         None, description="Address of the dashboard, for links in pages; unset = the local one"
     )
     protected: tuple[str, ...] = Field(
-        (), description="Principals no policy may restrict, as `type:id`, e.g. `account:health-check`"
+        (),
+        description='Principals no policy may restrict, as `type:id`; in the environment a JSON array: `["account:health-check"]`',
     )
     exceptions_file: Path | None = Field(
         None,
@@ -173,6 +207,20 @@ class JobsSettings(Section):
     detect_every_s: float = Field(2.0, gt=0, description="Seconds between two looks for due detectors")
     dispatch_every_s: float = Field(1.0, gt=0, description="Seconds between two looks into the outbox")
     lift_every_s: float = Field(15.0, gt=0, description="Seconds between two looks for effects whose time is over")
+    reconcile_every_s: float = Field(
+        300.0, gt=0, description="Seconds between two comparisons of the gateway with the record"
+    )
+    alerts_every_s: float = Field(
+        15.0, gt=0, description="Seconds between two looks for pages to repeat and for what is wrong with vigil itself"
+    )
+    leadership: Literal["auto", "kafka", "record"] = Field(
+        "auto",
+        description="What decides which scheduler is active: ownership of a Kafka topic, a lease in the record; auto = Kafka where `kafka.bootstrap_servers` is set",
+    )
+    leadership_topic: str = Field("vigil.jobs.leader", description="Topic of one partition whose owner is active")
+    deadman_url: SecretStr | None = Field(
+        None, description="Address called each minute while all jobs are well; whoever waits there alarms when it stops"
+    )
     metrics_port: int | None = Field(None, description="Port of the Prometheus metrics on 127.0.0.1; unset = none")
 
 
@@ -280,20 +328,42 @@ def load(config: Path | None = None, **overrides: Any) -> Settings:
             values[name] = {**values[name], **value}
         else:
             values[name] = value
-    known = set(Settings.model_fields)
-    stray = [
-        name
-        for name in os.environ
-        if name.startswith("VIGIL_") and "__" in name and name[6:].split("__")[0].lower() not in known
-    ]
-    if stray:
-        raise ConfigError(f"{stray[0]}: no such section; sections are {', '.join(sorted(known))}")
+    _refuse_misspelt_variables()
     try:
         return Settings(**values)
+    except SettingsError as error:
+        # The library's own text names a section only, and its cause may quote a value.
+        raise ConfigError(f"{_unreadable_variable()}: write it as JSON, a list as an array of quoted texts") from error
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors(include_input=False)]
         where = f"{config} or VIGIL_* variables" if config else "VIGIL_* variables"
         raise ConfigError("wrong settings in " + where + ":\n" + "\n".join(lines)) from error
+
+
+def _refuse_misspelt_variables() -> None:
+    known = set(Settings.model_fields)
+    names = {name.replace("__", "_"): name for name, _, _, _ in describe()}
+    for name, value in os.environ.items():
+        if not name.startswith("VIGIL_"):
+            continue
+        if "__" in name:
+            if name[6:].split("__")[0].lower() not in known:
+                raise ConfigError(f"{name}: no such section; sections are {', '.join(sorted(known))}")
+        elif names.get(name, name) != name and not value.startswith("tcp://"):
+            # Kubernetes sets VIGIL_DASHBOARD_PORT=tcp://… for a service of the name vigil-dashboard.
+            raise ConfigError(f"{name} is no setting; did you mean {names[name]}, with two underscores?")
+
+
+def _unreadable_variable() -> str:
+    """The first variable that should be JSON and is not."""
+    for name, _, _, _ in describe():
+        section, _, key = name.removeprefix("VIGIL_").lower().partition("__")
+        annotation = Settings.model_fields[section].annotation
+        if key and isinstance(annotation, type) and issubclass(annotation, Section):
+            annotation = annotation.model_fields[key].annotation
+        if typing.get_origin(annotation) is tuple and name in os.environ:
+            return name
+    return "a VIGIL_* variable that names a whole section"
 
 
 def describe() -> list[tuple[str, str, str, str]]:

@@ -55,6 +55,35 @@ def test_a_misspelt_section_in_the_environment_is_an_error(monkeypatch: pytest.M
         load()
 
 
+def test_one_underscore_instead_of_two_is_an_error_not_a_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_KAFKA_TOPICS", "x")
+    with pytest.raises(ConfigError, match="did you mean VIGIL_KAFKA__TOPICS"):
+        load()
+
+
+def test_variables_that_kubernetes_makes_for_a_service_are_none_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_DASHBOARD_PORT", "tcp://10.0.0.1:8501")
+    monkeypatch.setenv("VIGIL_DASHBOARD_SERVICE_HOST", "10.0.0.1")
+    assert load().dashboard.port == 8501
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("VIGIL_ENFORCEMENT__PROTECTED", "account:health-check"), ("VIGIL_KAFKA", "{secret")]
+)
+def test_a_variable_that_is_no_json_is_one_sentence_without_its_value(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(ConfigError, match=r"VIGIL_.* write it as JSON") as raised:
+        load()
+    assert value not in str(raised.value)
+
+
+def test_a_list_is_written_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VIGIL_ENFORCEMENT__PROTECTED", '["account:health-check"]')
+    assert load().enforcement.protected == ("account:health-check",)
+
+
 def test_secrets_are_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIGIL_CLICKHOUSE__URL", "clickhouse://u:hunter2@127.0.0.1/v")
     assert "hunter2" not in repr(load())
