@@ -150,7 +150,7 @@ def list_scenarios(settings: Settings, as_json: bool) -> None:
     help="Folder with prompts.parquet.",
 )
 @click.option("--seed", default=1, show_default=True)
-@click.option("--texts", default=8_000, show_default=True, help="Simulated prompts to describe.")
+@click.option("--texts", default=8_000, show_default=True, help="Prompts to describe, of each source.")
 @common
 def compare(data: Path, seed: int, texts: int, settings: Settings, as_json: bool) -> None:
     """Compare simulated prompts with real ones: duplicates, templates, lengths, vocabulary."""
@@ -160,7 +160,7 @@ def compare(data: Path, seed: int, texts: int, settings: Settings, as_json: bool
     simulation = plan_simulation([], seed=seed, start=start, duration=timedelta(days=7))
     simulated = prompts(itertools.islice(simulation.events(), 2 * texts))[:texts]
     columns = [("simulated", describe(simulated))]
-    columns += [(source, describe(real)) for source, real in real_prompts(data).items()]
+    columns += [(source, describe(real)) for source, real in real_prompts(data, texts).items()]
     if as_json:
         print_json(dict(columns))
     else:

@@ -82,8 +82,10 @@ def prompts(events: Iterable[Event]) -> list[str]:
     return [event["input"][-1]["content"] for event in events if event.get("input")]
 
 
-def real_prompts(data: Path) -> dict[str, list[str]]:
-    """Benign prompts of people in `data`/prompts.parquet, by source. Raises UsageError when the file is not there."""
+def real_prompts(data: Path, most: int) -> dict[str, list[str]]:
+    """Benign prompts of people in `data`/prompts.parquet, by source, and those of organic_llm_accounts.parquet if it is
+    there: `most` of each source, because vocabulary growth depends on the length. Raises UsageError without the first.
+    """
     import pandas as pd
 
     file = data / "prompts.parquet"
@@ -95,7 +97,12 @@ def real_prompts(data: Path) -> dict[str, list[str]]:
     # Shuffled: rows of one source may be sorted by subject, and vocabulary growth looks at their order.
     benign = table[table["label"] == "benign"].sample(frac=1.0, random_state=1)
     texts = {str(source): list(group["text"]) for source, group in benign.groupby("source")}
-    return {source: kept for source, kept in texts.items() if len(kept) >= _FEWEST}
+    accounts = data / "organic_llm_accounts.parquet"
+    if accounts.is_file():
+        # Players of a game who copy one another: what duplicates look like where nobody removed them.
+        played = pd.read_parquet(accounts, columns=["timestamp", "opening_defense"]).sort_values("timestamp")
+        texts["organic_accounts"] = list(played["opening_defense"].dropna())
+    return {source: kept[:most] for source, kept in texts.items() if len(kept) >= _FEWEST}
 
 
 def comparison(columns: Sequence[tuple[str, TextStatistics]]) -> list[tuple[str, ...]]:

@@ -27,6 +27,7 @@ class Scale(msgspec.Struct, frozen=True, gc=False):
 
 
 SCALES = {
+    "tiny": Scale(accounts=150, calls_per_day=6_000, tenants=2),
     "small": Scale(accounts=400, calls_per_day=24_000, tenants=2),
     "medium": Scale(accounts=3_000, calls_per_day=240_000, tenants=2),
     "large": Scale(accounts=30_000, calls_per_day=2_400_000, tenants=3),

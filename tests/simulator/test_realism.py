@@ -49,10 +49,14 @@ def test_a_template_forgets_numbers_quotations_and_addresses() -> None:
 def test_simulated_prompts_lie_near_those_of_people(tmp_path: Path) -> None:
     real = [f"please explain topic {number} in simple words" for number in range(150)]
     pd.DataFrame({"text": real, "label": "benign", "source": "mine"}).to_parquet(tmp_path / "prompts.parquet")
+    copied = [f"say {number // 3} and nothing else" for number in range(120)]
+    times = pd.date_range("2023-01-01", periods=120, freq="min")
+    pd.DataFrame({"timestamp": times, "opening_defense": copied}).to_parquet(tmp_path / "organic_llm_accounts.parquet")
     result = CliRunner().invoke(simulate, ["compare", "--data", str(tmp_path), "--texts", "1500", "--json"])
     assert result.exit_code == 0, result.output
     columns = json.loads(result.output)
     assert columns["mine"]["texts"] == 150
+    assert columns["organic_accounts"]["distinct"] == pytest.approx(1 / 3)
     simulated = columns["simulated"]
     # Bounds from real traffic: between instructions written once each and a game whose players copy one another.
     assert 0.7 < simulated["distinct"] < 0.98
