@@ -25,7 +25,7 @@ DEAD_LETTER_SCHEMA_VERSION = 1
 _TEXT = (
     "environment", "org_id", "api_key_hash", "end_user_id", "session_id", "trace_id", "span_id", "response_id",
     "operation", "provider", "request_model", "response_model", "error_type", "client_prefix_hash",
-    "client_address_hash", "client_country", "user_agent", "email_domain", "payment_fingerprint",
+    "client_address_hash", "client_country", "user_agent", "agent_family", "language", "script", "email_domain", "payment_fingerprint",
 )  # fmt: skip
 """Missing is the empty string."""
 
@@ -83,6 +83,8 @@ def event_columns(accepted: Sequence[Accepted]) -> Columns:
     add("kafka_topic", [origin.kafka_topic for origin in origins], any(origin.kafka_topic for origin in origins))
     add("kafka_partition", [origin.kafka_partition for origin in origins], True)
     add("kafka_offset", [origin.kafka_offset for origin in origins], True)
+    indexes = [origin.index for origin in origins]
+    add("kafka_index", indexes, any(indexes))
     texts = [event.last_user_text() for event in events]
     add("last_user_text", texts, any(texts))
     return names, data
@@ -114,6 +116,7 @@ def dead_letter_columns(letters: Sequence[DeadLetter]) -> Columns:
         ("kafka_topic", lambda letter: letter.origin.kafka_topic),
         ("kafka_partition", lambda letter: letter.origin.kafka_partition),
         ("kafka_offset", lambda letter: letter.origin.kafka_offset),
+        ("kafka_index", lambda letter: letter.origin.index),
         ("file", lambda letter: letter.origin.file),
         ("line", lambda letter: letter.origin.line),
         ("error_class", lambda letter: letter.error_class),

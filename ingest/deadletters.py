@@ -33,7 +33,7 @@ WHERE ({any_id:String} = 'yes' OR dead_letter_id IN {ids:Array(UUID)}) AND at >=
 """
 
 _LIST = f"""
-SELECT dead_letter_id, at, kafka_topic, kafka_partition, kafka_offset, file, line, error_class, reason, dialect,
+SELECT dead_letter_id, at, kafka_topic, kafka_partition, kafka_offset, kafka_index, file, line, error_class, reason, dialect,
        code_version, length(raw)
 {_MEANT}
 ORDER BY at DESC, dead_letter_id LIMIT {{most:UInt32}}
@@ -43,8 +43,8 @@ _IDS = f"SELECT dead_letter_id {_MEANT} ORDER BY at, dead_letter_id"
 
 _REMEMBER = """
 INSERT INTO requeued_letters
-    (dead_letter_id, requeued_at, at, kafka_topic, kafka_partition, kafka_offset, file, line, error_class, reason)
-SELECT dead_letter_id, {now:DateTime64(6, 'UTC')}, at, kafka_topic, kafka_partition, kafka_offset, file, line,
+    (dead_letter_id, requeued_at, at, kafka_topic, kafka_partition, kafka_offset, kafka_index, file, line, error_class, reason)
+SELECT dead_letter_id, {now:DateTime64(6, 'UTC')}, at, kafka_topic, kafka_partition, kafka_offset, kafka_index, file, line,
        error_class, reason
 FROM dead_letters WHERE dead_letter_id IN {ids:Array(UUID)}
 """
@@ -181,12 +181,12 @@ def _bytes_of(warehouse: Warehouse, letters: Sequence[Letter]) -> dict[uuid.UUID
 
 
 def _letter(row: tuple[Any, ...]) -> Letter:
-    (dead_letter_id, at, topic, partition, offset, file, line, error_class, reason, dialect, version, size) = row
+    (dead_letter_id, at, topic, partition, offset, index, file, line, error_class, reason, dialect, version, size) = row
     source = source_name(Path(file)) if file else topic
     return Letter(
         dead_letter_id=dead_letter_id,
         at=at,
-        origin=Origin(topic, partition, offset, file, line, source),
+        origin=Origin(topic, partition, offset, file, line, source, index),
         error_class=error_class,
         reason=reason,
         dialect=dialect,

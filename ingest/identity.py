@@ -9,10 +9,10 @@ from ingest.dialects.base import WireEvent
 from vigil.ids import event_uuid
 
 
-def event_id(wire: WireEvent, raw: bytes, tenant_id: str, source: str) -> uuid.UUID:
+def event_id(wire: WireEvent, raw: bytes, index: int, tenant_id: str, source: str) -> uuid.UUID:
     """`event_id` when sent; else UUIDv5 over tenant, source and the first of: response, trace and span, the event.
 
-    The kind of key is part of the name, so that a response id never meets a trace id.
+    `index` tells events of one payload apart. The kind of key is part of the name, so that a response id never meets a trace id.
     """
     if wire.event_id is not None:
         return wire.event_id
@@ -20,4 +20,5 @@ def event_id(wire: WireEvent, raw: bytes, tenant_id: str, source: str) -> uuid.U
         return event_uuid(tenant_id, source, "response", wire.response_id)
     if wire.trace_id and wire.span_id:
         return event_uuid(tenant_id, source, "span", wire.trace_id, wire.span_id)
-    return event_uuid(tenant_id, source, "event", hashlib.sha256(raw).hexdigest())
+    key = hashlib.sha256(raw).hexdigest()
+    return event_uuid(tenant_id, source, "event", key if index == 0 else f"{key}#{index}")

@@ -8,11 +8,14 @@ from ingest import attributes as caps
 from ingest.content import FreeText, redacted
 from ingest.dialects.base import WireEvent, WireGuardrail
 from ingest.enrich.addresses import AddressHasher
+from ingest.enrich.agents import agent_family
+from ingest.enrich.language import MAX_CHARS, language_and_script
+from ingest.enrich.refusals import refused
 from ingest.identity import event_id
 from ingest.origin import Origin
 from ingest.times import Window, check_window, instant
 from vigil.errors import BadEvent
-from vigil.event import Guardrail, InferenceEvent
+from vigil.event import Guardrail, InferenceEvent, last_user_text
 from vigil.settings import IngestSettings
 
 MAX_NAMES = 64
@@ -36,8 +39,13 @@ class Normaliser:
         self._trust_tenant = trust_tenant
         self._addresses = AddressHasher(hash_key)
 
-    def event(self, wire: WireEvent, raw: bytes, origin: Origin, allowed: Window) -> InferenceEvent:
-        """The event of `wire`. Raises BadEvent when a required field is missing or a value makes no sense."""
+    def event(
+        self, wire: WireEvent, raw: bytes, origin: Origin, allowed: Window, *, authenticated: bool = False
+    ) -> InferenceEvent:
+        """The event of `wire`. Raises BadEvent when a required field is missing or a value makes no sense.
+
+        `authenticated`: the tenant it names was proved by a token.
+        """
         event_time = _required_time(wire, allowed)
         account_id = wire.account_id
         if not account_id:
@@ -50,7 +58,7 @@ class Normaliser:
         text = redacted(wire, notes)
         notes = text.attributes
         cut = _cut(text)
-        tenant_id = self._tenant(wire, notes)
+        tenant_id = self._tenant(wire, notes, trusted=authenticated or self._trust_tenant)
         source = wire.source or self._settings.default_source or origin.source
         unreadable: list[str] = []
         prefix_hash = address_hash = None
@@ -65,8 +73,10 @@ class Normaliser:
             country = None
             unreadable.append("client_country")
         created = wire.account_created_at
+        asked = last_user_text(text.input)
+        language, script = language_and_script(asked[:MAX_CHARS]) if asked else (None, None)
         event = InferenceEvent(
-            event_id=event_id(wire, raw, tenant_id, source),
+            event_id=event_id(wire, raw, origin.index, tenant_id, source),
             event_time=event_time,
             tenant_id=tenant_id,
             source=source,
@@ -94,7 +104,7 @@ class Normaliser:
             status=wire.status,
             error_type=text.error_type[:MAX_NAME_CHARS] if text.error_type else None,
             finish_reasons=_names(text.finish_reasons),
-            refused=wire.refused,
+            refused=refused(wire.refused, text.finish_reasons, text.output),
             temperature=wire.temperature,
             tool_names=_names(text.tool_names),
             client_prefix_hash=prefix_hash,
@@ -102,6 +112,7 @@ class Normaliser:
             client_asn=wire.client_asn,
             client_country=country.upper() if country else None,
             user_agent=text.user_agent[:MAX_AGENT_CHARS] if text.user_agent else None,
+            agent_family=agent_family(text.user_agent) if text.user_agent else None,
             email_domain=wire.email_domain,
             payment_fingerprint=wire.payment_fingerprint,
             account_created_at=None if created is None else instant(created, "account_created_at"),
@@ -109,6 +120,8 @@ class Normaliser:
             system=text.system,
             input=text.input,
             output=text.output,
+            language=language,
+            script=script,
             attributes=notes,
         )
         if unreadable:
@@ -117,10 +130,10 @@ class Normaliser:
             notes[caps.CUT] = ",".join(cut)
         return event
 
-    def _tenant(self, wire: WireEvent, notes: dict[str, str]) -> str:
+    def _tenant(self, wire: WireEvent, notes: dict[str, str], *, trusted: bool) -> str:
         if not wire.tenant_id:
             return self._settings.default_tenant
-        if self._trust_tenant:
+        if trusted:
             return wire.tenant_id
         if wire.tenant_id != self._settings.default_tenant:
             notes[IGNORED_TENANT] = wire.tenant_id

@@ -17,9 +17,12 @@ class Origin(msgspec.Struct, frozen=True, gc=False):
     file: str = ""
     line: int = -1
     source: str = "unknown"
+    index: int = 0
+    """Which of the payload's events: 0, 1, 2 ... without gaps over those accepted and those refused."""
 
     def __str__(self) -> str:
-        """For messages: `vigil.events[3]@1207` or `july.jsonl:12`."""
+        """For messages: `vigil.events[3]@1207`, `otlp_spans[0]@8#2` (its third event) or `july.jsonl:12`."""
+        event = f"#{self.index}" if self.index else ""
         if self.file:
-            return f"{self.file}:{self.line}"
-        return f"{self.kafka_topic}[{self.kafka_partition}]@{self.kafka_offset}"
+            return f"{self.file}:{self.line}{event}"
+        return f"{self.kafka_topic}[{self.kafka_partition}]@{self.kafka_offset}{event}"

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from ingest.dialects.registry import get_dialect
 from ingest.origin import Origin
 from vigil.event import InferenceEvent
 from vigil.ids import event_uuid
@@ -23,6 +24,15 @@ class Accepted(msgspec.Struct, frozen=True, gc=False):
     """The payload, kept until the event is written: should ClickHouse refuse the row, it becomes a dead letter."""
     dialect: str = "canonical"
 
+    def own_payload(self) -> bytes:
+        """The payload of this event alone, where `raw` holds several."""
+        parts = get_dialect(self.dialect).parts(self.raw)
+        return self.raw if len(parts) == 1 else parts[self.origin.index]
+
+
+NOT_BAD = frozenset({"no_inference"})
+"""Error classes that say nothing against the producer: spans of other work on the same topic."""
+
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A payload (or one event of it) that could not be accepted, with all that is needed to mend and requeue it."""
@@ -34,6 +44,11 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     reason: str
     """A sentence a person can act on; never contains the content itself."""
     dialect: str = "canonical"
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it counts towards stopping a partition whose producer seems broken."""
+        return self.error_class not in NOT_BAD
 
     @property
     def dead_letter_id(self) -> uuid.UUID:

@@ -88,6 +88,7 @@ class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     client_asn: int | None = None
     client_country: str | None = None
     user_agent: str | None = None
+    agent_family: str | None = None
     email_domain: str | None = None
     payment_fingerprint: str | None = None
     account_created_at: datetime | None = None
@@ -95,16 +96,23 @@ class InferenceEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     system: str | None = None
     input: str | tuple[Message, ...] | None = None
     output: str | None = None
+    language: str | None = None
+    script: str | None = None
     attributes: dict[str, str] = {}
 
     def last_user_text(self) -> str:
         """The last user turn, which most detectors read; empty when the sender gave no content."""
-        if isinstance(self.input, str):
-            return self.input
-        for message in reversed(self.input or ()):
-            if message.role == "user" and message.content:
-                return message.content
-        return ""
+        return last_user_text(self.input)
+
+
+def last_user_text(given: str | tuple[Message, ...] | None) -> str:
+    """The last user turn of an input; empty when there is none."""
+    if isinstance(given, str):
+        return given
+    for message in reversed(given or ()):
+        if message.role == "user" and message.content:
+            return message.content
+    return ""
 
 
 CONTENT_FIELDS = frozenset({"system", "input", "output"})
@@ -145,6 +153,9 @@ METADATA_FIELDS = frozenset(
         "temperature",
         "client_prefix_hash",
         "client_address_hash",
+        "agent_family",
+        "language",
+        "script",
         "client_asn",
         "client_country",
         "email_domain",

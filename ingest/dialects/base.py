@@ -8,9 +8,10 @@ yet checked against the clock, not redacted, not defaulted. All that is common t
 from __future__ import annotations
 
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Any, ClassVar, Protocol
+from typing import Annotated, Any, ClassVar
 
 import msgspec
 
@@ -84,15 +85,27 @@ class WireEvent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     attributes: dict[str, Any] | None = None
 
 
-class Dialect(Protocol):
+class Dialect(ABC):
     """One wire format. Stateless; called once a payload, on the hot path, and may not block."""
 
     name: ClassVar[str]
 
-    def decode(self, raw: bytes) -> Sequence[WireEvent | BadEvent]:
-        """The events of one payload, in order; one that cannot be read stands there as the reason why not.
+    authenticated: ClassVar[bool] = False
+    """Whether the tenant its events name was proved by a token: a sender cannot write such payloads itself."""
 
-        `raw` is valid UTF-8, at most `ingest.max_event_bytes` long and nested at most 64 deep when `text` dialects
-        ask for it. Raises BadEvent when the payload as a whole cannot be read.
+    @abstractmethod
+    def decode(self, raw: bytes) -> Sequence[WireEvent | BadEvent]:
+        """The events of one payload, at least one, in an order that depends on the payload only.
+
+        An event that cannot be read stands there as the reason why not. `raw` is not empty and at most
+        `ingest.max_event_bytes` long; a dialect of text checks it with `ingest.payload.check_text`. Raises BadEvent
+        when the payload as a whole cannot be read, with the class `no_inference` when it holds no call of a model.
         """
-        ...
+
+    def parts(self, raw: bytes) -> Sequence[bytes]:
+        """One payload of this dialect for each event of `raw`, in the order of `decode`; called now and then only.
+
+        A bad event among good ones becomes a dead letter with its own part, so that a second try repeats nothing.
+        Raises BadEvent as `decode` does.
+        """
+        return (raw,)

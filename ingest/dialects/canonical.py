@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from ingest.dialects.base import WireEvent
+from ingest.dialects.base import Dialect, WireEvent
 from ingest.dialects.explain import explain
 from ingest.dialects.registry import register
+from ingest.payload import check_text
 from vigil.errors import BadEvent
 
 
@@ -24,12 +25,13 @@ _KNOWN = frozenset(WireEvent.__struct_fields__)
 
 
 @register
-class Canonical:
+class Canonical(Dialect):
     """One decode in native code; a second look only at events with keys the contract does not name."""
 
     name: ClassVar[str] = "canonical"
 
     def decode(self, raw: bytes) -> Sequence[WireEvent | BadEvent]:
+        check_text(raw)
         try:
             return (_exact.decode(raw),)
         except msgspec.ValidationError as error:

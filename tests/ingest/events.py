@@ -11,6 +11,7 @@ from ingest.origin import Origin
 from ingest.outcome import Accepted, DeadLetter
 from ingest.pipeline import Pipeline
 from vigil.clock import SimulatedClock
+from vigil.event import InferenceEvent
 from vigil.settings import Settings
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
@@ -69,3 +70,10 @@ def refused(payload: bytes, **options: Any) -> DeadLetter:
 def days_ago(days: float) -> str:
     """An event time."""
     return (NOW - timedelta(days=days)).isoformat()
+
+
+def accepted_as(dialect: str, payload: bytes, **options: Any) -> InferenceEvent:
+    """The one event of a payload of another dialect."""
+    (outcome,) = pipeline(**options).accept(payload, ORIGIN, dialect)
+    assert isinstance(outcome, Accepted), outcome
+    return outcome.event

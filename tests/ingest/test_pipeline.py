@@ -37,7 +37,7 @@ def test_every_key_of_the_contract_can_be_sent_and_every_field_is_content_or_met
     declared = CONTENT_FIELDS | REDACTED_METADATA_FIELDS | METADATA_FIELDS
     assert declared == set(InferenceEvent.__struct_fields__)
     assert not CONTENT_FIELDS & REDACTED_METADATA_FIELDS
-    derived = {"client_prefix_hash", "client_address_hash"}
+    derived = {"client_prefix_hash", "client_address_hash", "agent_family", "language", "script"}
     assert set(WireEvent.__struct_fields__) == declared - derived | {"client_ip"}
 
 

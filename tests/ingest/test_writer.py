@@ -87,7 +87,7 @@ def test_missing_is_unknown_and_never_zero(warehouse: Warehouse) -> None:
     rows = warehouse.query(
         "SELECT input_tokens, cost_usd, refused, status, has_content FROM events ORDER BY account_id"
     )
-    assert rows == [(None, None, None, "", False), (0, None, None, "ok", True)]
+    assert rows == [(None, None, None, "", False), (0, None, False, "ok", True)]
     assert counts(warehouse)["bodies"] == 1
 
 
