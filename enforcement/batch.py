@@ -1,9 +1,13 @@
-"""One transaction of the enforcer: policies, gate and record brought together for a batch of incidents."""
+"""One transaction of the enforcer: policies, gate and record brought together for a batch of incidents.
+
+What is needed is read for all incidents at once, decided in memory in their order, and written at once: a decision
+sees those before it as if they had been stored one by one.
+"""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,18 +15,22 @@ from sqlalchemy import Connection
 
 from enforcement import pages
 from enforcement.budgets import BudgetCounts
-from enforcement.containment import contain_if_covered
-from enforcement.decide import Known, Problem, aimed_at, longest_decay, matching, propose
+from enforcement.containment import contain_all_covered
+from enforcement.decide import Known, Matched, Problem, longest_decay, places_of, propose
 from enforcement.gate import EFFECT_STAGES, PAGE_STAGES, GateContext, pass_through
 from enforcement.gate.approval import approvals_needed
-from enforcement.policies.policy import Policy, Rung
+from enforcement.gate.delay import execute_at
+from enforcement.health import Health
+from enforcement.histories import Histories
+from enforcement.policies.policy import IRREVERSIBLE, Policy, Rung
 from enforcement.proposal import Proposal
-from vigil.effect import Action, ActionState, EffectKind, Target
+from vigil.effect import Action, ActionState, EffectKind
 from vigil.incident import Incident
 from vigil.log import get_logger
 from vigil.permitted import PermittedPrincipals
-from vigil.record import actions, approvals, decisions, incidents, kill_switches, ledger, policy_versions
-from vigil.record.action_rows import target_key
+from vigil.record import actions, approvals, decisions, incidents, kill_switches, ledger, policy_versions, snoozes
+from vigil.record.decisions import Decided
+from vigil.record.snoozes import Snooze
 from vigil.settings import EnforcementSettings
 from vigil.signal import SubjectType
 from vigil.warehouse.accounts import AccountFacts
@@ -32,9 +40,8 @@ _LOG = get_logger("enforcement")
 
 @dataclass(frozen=True)
 class Rules:
-    """What decides, apart from the incident: policies in the order of their names, exceptions and settings."""
+    """What decides, apart from the incident: exceptions and settings."""
 
-    policies: tuple[Policy, ...]
     permitted: PermittedPrincipals
     settings: EnforcementSettings
     protected: frozenset[str]
@@ -61,53 +68,84 @@ class Batch:
         self._accounts = accounts
         self._switches = tuple(kill_switches.active(connection, now))
         self._budgets = BudgetCounts(connection, now)
-        self._kept: set[str] = set()
+        self._health = Health(connection, now)
+        self._snoozes: dict[str, list[Snooze]] = defaultdict(list)
+        for snooze in snoozes.active(connection, now):
+            self._snoozes[snooze.subject_key].append(snooze)
+        self._histories = Histories()
+        # Of two policies that want the same page the one that may send it decides, so there is one decision an id.
+        self._decided: dict[str, Decided] = {}
+        self._lines: list[tuple[str, str, dict[str, object]]] = []
+        self._page_context = GateContext(
+            now=now,
+            mode_override=rules.settings.mode,
+            switches=self._switches,
+            protected=rules.protected,
+            permitted=None,
+            history=(),
+            imposed_last_hour=0,
+            targets_in_force=0,
+            active_accounts=None,
+        )
+        self._versions: dict[tuple[str, str], policy_versions.PolicyVersion] = {}
         self.decided = 0
 
-    def enforce(self, incident: Incident) -> None:
-        """Evaluate all policies on one incident and store what they decide."""
-        matched, problems = matching(self._rules.policies, incident, self._now)
-        before = actions.list_actions(self._connection, incident_id=incident.incident_id, limit=None)
-        done = {action.action_id: action for action in before}
+    def enforce(self, found: Sequence[Matched]) -> None:
+        """Decide on incidents, each read in this transaction or known to be unchanged, and store what was decided."""
+        ids = [matched.incident.incident_id for matched in found]
+        before = actions.of_incidents(self._connection, ids)
+        reopened = incidents.reopenings(self._connection, ids)
+        places = {
+            place for matched in found for place in places_of(matched, self._accounts[matched.incident.tenant_id].facts)
+        }
+        decay = longest_decay(policy for matched in found for policy in matched.policies)
+        self._histories = Histories.read(self._connection, places, self._now - decay)
+        held: list[tuple[Matched, list[Action]]] = []
+        for matched in found:
+            incident = matched.incident
+            done = {action.action_id: action for action in before.get(incident.incident_id, ())}
+            fresh = self._decide_all(matched, done)
+            for policy in matched.policies:
+                if policy.page is not None:
+                    self._page(policy, matched, done, reopened.get(incident.incident_id, 0))
+            if any(action.state is ActionState.HELD for action in fresh):
+                held.append((matched, fresh))
+        self._write()
+        for matched, fresh in held:
+            self._page_what_is_held(matched, fresh)
+        incidents.mark_enforced(
+            self._connection, {matched.incident.incident_id: matched.incident.revision for matched in found}
+        )
+        contain_all_covered(self._connection, [matched.incident for matched in found], self._now)
+
+    def _decide_all(self, matched: Matched, done: dict[str, Action]) -> list[Action]:
+        """Decide on what all policies want because of one incident; what was decided before is in `done`."""
+        known = Known(self._accounts[matched.incident.tenant_id].facts, self._histories)
         fresh: list[Action] = []
-        histories = self._histories(matched, incident)
-        for policy in matched:
-            known = Known(self._accounts[incident.tenant_id].facts, histories)
-            proposals, more = propose(policy, incident, known, self._now)
+        problems = list(matched.problems)
+        for policy in matched.policies:
+            proposals, more = propose(policy, matched, known, self._now)
             problems += more
+            at_once = sum(1 for proposal in proposals if proposal.effect.restricts)
             for proposal in proposals:
-                action = self._decide(proposal, histories[target_key(proposal.target)], done)
+                action = self._decide(proposal, done, at_once)
                 if action is not None:
                     done[action.action_id] = action
                     fresh.append(action)
-        self._page_what_is_held(incident, matched, fresh)
-        for policy in matched:
-            if policy.page is not None:
-                self._page(policy, incident, list(done.values()))
-        self._report(incident, problems)
-        incidents.mark_enforced(self._connection, incident.incident_id, incident.revision)
-        contain_if_covered(self._connection, incident.incident_id, self._now)
+        self._report(matched.incident, problems)
+        return fresh
 
-    def _histories(self, matched: Sequence[Policy], incident: Incident) -> dict[str, list[Action]]:
-        targets = {
-            Target(subject.type, subject.id, incident.tenant_id)
-            for policy in matched
-            if policy.ladder
-            for subject in aimed_at(policy, incident)
-        }
-        found: dict[str, list[Action]] = defaultdict(list)
-        if targets:
-            found.update(actions.histories(self._connection, targets, self._now - longest_decay(matched)))
-        return found
-
-    def _decide(self, proposal: Proposal, history: list[Action], done: dict[str, Action]) -> Action | None:
-        """Store the decision on one proposal; None when it was made before."""
+    def _decide(self, proposal: Proposal, done: Mapping[str, Action], at_once: int) -> Action | None:
+        """The decision on one proposal; None when it was made before."""
         stands = done.get(proposal.action_id)
         if stands is not None and not actions.may_be_overtaken(stands):
             return None
-        policy, tenant = proposal.policy, proposal.target.tenant_id
-        outcome = pass_through(EFFECT_STAGES, proposal, self._context(proposal, history))
+        policy = proposal.policy
+        outcome = pass_through(EFFECT_STAGES, proposal, self._context(proposal, at_once))
+        if stands is not None and outcome.state not in actions.TRANSITIONS[stands.state]:
+            return None
         held = outcome.state is ActionState.HELD
+        moment = execute_at(proposal, self._now)
         action = Action(
             action_id=proposal.action_id,
             at=self._now,
@@ -119,51 +157,71 @@ class Batch:
             incident_id=proposal.incident.incident_id,
             state=outcome.state,
             reason=outcome.reason,
-            expires_at=proposal.expires_at(self._now),
+            expires_at=proposal.expires_at(moment or self._now),
+            execute_at=moment,
+            account_id=proposal.place.account_id,
+            org_id=proposal.org_id,
             trace=outcome.trace,
             facts=proposal.facts,
             approvals_needed=approvals_needed(proposal) if held else 0,
         )
-        adapter = "log" if action.effect is EffectKind.LOG else self._rules.settings.adapter
-        if not self._store(policy, action, adapter):
-            return None
-        if held:
-            approvals.note_proposer(self._connection, action.action_id, _actor(policy), self._now)
+        self._store(policy, action, "log" if action.effect is EffectKind.LOG else self._rules.settings.adapter)
         if outcome.state is ActionState.DISPATCHED:
             if action.effect.restricts:
-                self._budgets.spend(policy.name, tenant, action.target)
-            history.append(action)
+                self._budgets.spend(policy.name, action.target.tenant_id, action.target)
+            self._histories.add(action)
         return action
 
-    def _store(self, policy: Policy, action: Action, adapter: str) -> bool:
-        if not decisions.decide(self._connection, action, adapter, _actor(policy)):
-            return False
+    def _store(self, policy: Policy, action: Action, adapter: str) -> None:
+        self._decided[action.action_id] = Decided(action, adapter, _actor(policy))
         self._keep_version(policy)
-        self.decided += 1
-        return True
 
     def _keep_version(self, policy: Policy) -> None:
-        if policy.version not in self._kept:
-            self._kept.add(policy.version)
-            policy_versions.keep(self._connection, policy.name, policy.version, policy.source, self._now)
+        if policy.version_key not in self._versions:
+            self._versions[policy.version_key] = policy_versions.PolicyVersion(
+                policy.name, policy.version, policy.source, self._now
+            )
 
-    def _context(self, proposal: Proposal, history: Sequence[Action]) -> GateContext:
-        policy, target = proposal.policy, proposal.target
+    def _write(self) -> None:
+        policy_versions.keep_all(self._connection, self._versions.values())
+        made = list(self._decided.values())
+        self.decided += len(decisions.decide_all(self._connection, made, self._now))
+        proposers = {one.action.action_id: one.actor for one in made if one.action.state is ActionState.HELD}
+        approvals.note_proposers(self._connection, proposers, self._now)
+        ledger.write_lines(self._connection, self._now, self._lines)
+
+    def _context(self, proposal: Proposal, at_once: int) -> GateContext:
+        policy, target, place = proposal.policy, proposal.target, proposal.place
+        severe = proposal.effect in IRREVERSIBLE
         return GateContext(
             now=self._now,
             mode_override=self._rules.settings.mode,
             switches=self._switches,
             protected=self._rules.protected,
             permitted=self._permitted(proposal),
-            history=tuple(history),
+            history=tuple(self._histories.of(place)),
             imposed_last_hour=self._budgets.imposed_last_hour(policy.name, target.tenant_id),
             targets_in_force=self._budgets.targets_in_force(policy.name, target.tenant_id),
             active_accounts=self._accounts[target.tenant_id].active,
+            wider=self._histories.wider(place),
+            narrower=self._histories.narrower(place),
+            snoozes=self._snoozes_of(proposal),
+            sick=self._health.sick({one.name for one in proposal.incident.detectors}) if severe else {},
+            at_once=at_once,
         )
+
+    def _snoozes_of(self, proposal: Proposal) -> tuple[Snooze, ...]:
+        if not self._snoozes:
+            return ()
+        place = proposal.place
+        keys = (proposal.incident.incident_id, place.own_key, *place.wider_keys)
+        return tuple(snooze for key in keys for snooze in self._snoozes.get(key, ()))
 
     def _permitted(self, proposal: Proposal) -> str | None:
         """Why the target may do what others may not. A key or end user: when all accounts the incident names may."""
         permitted, tenant = self._rules.permitted, proposal.target.tenant_id
+        if not permitted.permissions:
+            return None
         facts = self._accounts[tenant].facts
         if proposal.target.type is SubjectType.ORG:
             return permitted.reason(tenant, None, proposal.target.id, self._now)
@@ -173,31 +231,35 @@ class Batch:
         ]
         return reasons[0] if reasons and all(reason is not None for reason in reasons) else None
 
-    def _page(self, policy: Policy, incident: Incident, done: Sequence[Action]) -> None:
-        action_id = pages.incident_page_id(self._connection, incident, policy.page or pages.ON_CALL)
+    def _page(self, policy: Policy, matched: Matched, done: dict[str, Action], reopened: int) -> None:
+        incident = matched.incident
+        action_id = pages.incident_page_id(incident, policy.page or pages.ON_CALL, reopened)
+        stands = done.get(action_id)
+        if stands is not None and not actions.may_be_overtaken(stands):
+            return
         seen = {"incident": {"severity": int(incident.severity), "revision": incident.revision}}
-        rung = Rung(EffectKind.PAGE, {}, None)
-        proposal = Proposal(policy, incident, pages.target_of(incident), rung, 0, seen)
-        outcome = pass_through(PAGE_STAGES, proposal, self._context(proposal, ()))
-        page = pages.incident_page(proposal, action_id, outcome, done, self._now)
+        proposal = Proposal(policy, incident, pages.target_of(incident), Rung(EffectKind.PAGE, {}, None), 0, seen)
+        outcome = pass_through(PAGE_STAGES, proposal, self._page_context)
+        if stands is not None and outcome.state not in actions.TRANSITIONS[stands.state]:
+            return
+        page = pages.incident_page(proposal, action_id, outcome, list(done.values()), self._now)
         self._store(policy, page, pages.ADAPTER)
+        done[action_id] = page
 
-    def _page_what_is_held(self, incident: Incident, matched: Sequence[Policy], decided: Sequence[Action]) -> None:
+    def _page_what_is_held(self, matched: Matched, decided: Sequence[Action]) -> None:
         """One page a policy and incident when something waits for a person."""
-        for policy in matched:
+        for policy in matched.policies:
             held = [a for a in decided if a.policy == policy.name and a.state is ActionState.HELD]
-            if held and pages.warn_of_held(self._connection, self._now, policy, incident, held):
+            if held and pages.warn_of_held(self._connection, self._now, policy, matched.incident, held):
                 self.decided += 1
 
-    def _report(self, incident: Incident, problems: Sequence[Problem]) -> None:
+    def _report(self, incident: Incident, problems: Iterable[Problem]) -> None:
         for problem in problems:
             policy = problem.policy
             _LOG.warning("condition not evaluated", policy=policy.name, incident=incident.incident_id)
             self._keep_version(policy)
             payload = {"incident_id": incident.incident_id, "policy": policy.name, "version": policy.version}
-            ledger.append(
-                self._connection, self._now, _actor(policy), "not_evaluated", {**payload, "problem": problem.message}
-            )
+            self._lines.append((_actor(policy), "not_evaluated", {**payload, "problem": problem.message}))
 
 
 def _actor(policy: Policy) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from sqlalchemy import Connection, select
 
 from vigil.effect import ActionState, EffectKind, Target
-from vigil.incident import IncidentState
+from vigil.incident import Incident, IncidentState
 from vigil.record import incidents, ledger
 from vigil.record.action_rows import target_key
 from vigil.record.incident_rows import index_key
@@ -23,20 +24,23 @@ _CHUNK = 500
 
 def contain_if_covered(connection: Connection, incident_id: str, now: datetime) -> bool:
     """Mark the incident contained when all its offenders are covered; True when that changed it."""
-    offenders = [
-        Target(subject.type, subject.id, incident.tenant_id)
-        for incident in [incidents.get(connection, incident_id)]
-        if incident.state.value in _UNCONTAINED and incident.merged_into is None
-        for subject in incident.subjects
-        if subject.role is SubjectRole.OFFENDER and subject.type in _PRINCIPALS
-    ]
-    if not offenders or not _all_covered(connection, {target_key(target) for target in offenders}, now):
+    offenders = _offenders(incidents.get(connection, incident_id))
+    if not offenders or not offenders <= _covered(connection, offenders, now):
         return False
     if not incidents.mark_contained(connection, incident_id, now):
         return False
     payload = {"incident_id": incident_id, "offenders": len(offenders)}
     ledger.append(connection, now, incidents.SERVICE, "incident_contained", payload)
     return True
+
+
+def contain_all_covered(connection: Connection, changed: Iterable[Incident], now: datetime) -> None:
+    """Mark those of the incidents contained whose offenders are all covered; one look for all of them."""
+    wanted = {incident.incident_id: _offenders(incident) for incident in changed}
+    covered = _covered(connection, set().union(*wanted.values()), now)
+    for incident_id, keys in wanted.items():
+        if keys and keys <= covered:
+            contain_if_covered(connection, incident_id, now)
 
 
 def incidents_about(connection: Connection, target: Target) -> list[str]:
@@ -56,8 +60,20 @@ def incidents_about(connection: Connection, target: Target) -> list[str]:
     return sorted(row.incident_id for row in connection.execute(query))
 
 
-def _all_covered(connection: Connection, keys: set[str], now: datetime) -> bool:
-    wanted, covered = sorted(keys), 0
+def _offenders(incident: Incident) -> set[str]:
+    """Target keys of the offenders of an incident that may be contained."""
+    if incident.state.value not in _UNCONTAINED or incident.merged_into is not None:
+        return set()
+    return {
+        target_key(Target(subject.type, subject.id, incident.tenant_id))
+        for subject in incident.subjects
+        if subject.role is SubjectRole.OFFENDER and subject.type in _PRINCIPALS
+    }
+
+
+def _covered(connection: Connection, keys: set[str], now: datetime) -> set[str]:
+    """Those on whom a restricting effect is confirmed and not over."""
+    wanted, covered = sorted(keys), set[str]()
     for start in range(0, len(wanted), _CHUNK):
         query = (
             select(actions.c.target_key)
@@ -69,5 +85,5 @@ def _all_covered(connection: Connection, keys: set[str], now: datetime) -> bool:
                 actions.c.expires_at.is_(None) | (actions.c.expires_at > now),
             )
         )
-        covered += len(connection.execute(query).all())
-    return covered == len(wanted)
+        covered |= set(connection.execute(query).scalars())
+    return covered

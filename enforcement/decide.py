@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 
-from enforcement.gate.ladder import count_strikes, rung_for
+from enforcement.gate.ladder import rung_for
+from enforcement.histories import Histories
+from enforcement.place import Place, accounts_of, place_of
 from enforcement.policies import facts
 from enforcement.policies.condition import EvaluationError, make_context
 from enforcement.policies.policy import Policy
 from enforcement.proposal import Proposal
-from vigil.effect import Action, Target
+from enforcement.strikes import count_strikes, narrowest
+from vigil.effect import Action
 from vigil.incident import Incident
-from vigil.record.action_rows import target_key
-from vigil.signal import Severity, Subject, SubjectRole, SubjectType
+from vigil.signal import Subject, SubjectRole, SubjectType
 from vigil.warehouse.accounts import AccountFacts
 
 DEFAULT_PRINCIPALS = frozenset({SubjectType.END_USER, SubjectType.API_KEY, SubjectType.ACCOUNT})
@@ -37,79 +39,94 @@ class Known:
     """What was read about the principals of an incident before deciding."""
 
     accounts: Mapping[str, AccountFacts]
-    histories: Mapping[str, Sequence[Action]]
-    """By target key: what was imposed on each target before."""
+    histories: Histories
 
 
-def matching(policies: Iterable[Policy], incident: Incident, now: datetime) -> tuple[list[Policy], list[Problem]]:
-    """Policies whose `when` holds, in the order of their names, and those whose `when` could not be evaluated."""
-    context = make_context({**facts.SEVERITIES, "incident": facts.incident_facts(incident, now)})
+@dataclass(frozen=True)
+class Matched:
+    """What the `when` of the policies say of one incident."""
+
+    incident: Incident
+    policies: Sequence[Policy]
+    problems: Sequence[Problem]
+    facts: Mapping[str, Any]
+    """`incident` as the conditions saw it."""
+
+
+def matching(candidates: Sequence[Policy], incident: Incident, now: datetime) -> Matched:
+    """Which of the candidates' `when` hold, in their order, and which could not be evaluated."""
+    seen = facts.incident_facts(incident, now)
+    context = make_context({**facts.SEVERITIES, "incident": seen})
     matched: list[Policy] = []
     problems: list[Problem] = []
-    for policy in policies:
-        if not may_match(policy, incident):
-            continue
+    for policy in candidates:
         try:
             if policy.when.holds(context):
                 matched.append(policy)
         except EvaluationError as error:
             problems.append(Problem(policy, str(error)))
-    return matched, problems
+    return Matched(incident, matched, problems, seen)
 
 
-def may_match(policy: Policy, incident: Incident) -> bool:
-    """What can be said without evaluating anything: tenant, kind, and that LOW incidents have to be asked for."""
-    if not policy.covers(incident.tenant_id):
-        return False
-    if incident.severity is Severity.LOW and not policy.accepts_low():
-        return False
-    return policy.kinds is None or incident.kind.value in policy.kinds
-
-
-def propose(policy: Policy, incident: Incident, known: Known, now: datetime) -> tuple[list[Proposal], list[Problem]]:
+def propose(policy: Policy, matched: Matched, known: Known, now: datetime) -> tuple[list[Proposal], list[Problem]]:
     """One proposal for each offender that the policy aims at, strongest first. The policy's `when` holds already."""
     proposals: list[Proposal] = []
     problems: list[Problem] = []
     if not policy.ladder:
         return [], []
-    seen = facts.incident_facts(incident, now)
+    incident = matched.incident
     detectors = [msgspec.structs.asdict(support) for support in incident.detectors]
     for subject in aimed_at(policy, incident):
-        target = Target(subject.type, subject.id, incident.tenant_id)
-        history = known.histories.get(target_key(target), ())
-        strikes = count_strikes(policy, incident, history, now)
+        place = narrowest(policy, place_of(subject, incident, known.accounts), known.histories, now)
+        strikes = count_strikes(policy, incident, place, known.histories, now)
         account = known.accounts.get(subject.id) if subject.type is SubjectType.ACCOUNT else None
         values: dict[str, Any] = {
-            "incident": seen,
+            "incident": matched.facts,
             "member": facts.member_facts(subject),
             "account": facts.account_facts(account, now),
-            "history": {"strikes": strikes, "actions": _recent(history, now - policy.decay)},
+            "history": {"strikes": strikes, "actions": _recent(known.histories.of(place), now - policy.decay)},
         }
         try:
-            if policy.members is not None and not policy.members.holds(make_context({**facts.SEVERITIES, **values})):
+            if not is_meant(policy, values):
                 continue
         except EvaluationError as error:
             problems.append(Problem(policy, f"{error} for {subject.type.value} {subject.id}"))
             continue
-        accounts = _accounts_of(subject, incident)
         proposals.append(
             Proposal(
                 policy=policy,
                 incident=incident,
-                target=target,
+                target=place.target,
                 rung=rung_for(policy, strikes),
                 strikes=strikes,
                 facts={**values, "detectors": detectors},
-                org_id=_org_of(subject, accounts, known),
-                account_ids=accounts,
+                org_id=place.org_id,
+                account_ids=place.account_ids,
             )
         )
     return proposals, problems
 
 
+def is_meant(policy: Policy, values: Mapping[str, Any]) -> bool:
+    """Whether `targets.members` holds of one offender's facts. Raises EvaluationError."""
+    if policy.members is None:
+        return True
+    # Converting facts costs ten times an evaluation: only those that the condition asks for.
+    asked = policy.members.names
+    return policy.members.holds(
+        make_context({name: value for name, value in (*facts.SEVERITIES.items(), *values.items()) if name in asked})
+    )
+
+
 def aimed_at(policy: Policy, incident: Incident) -> Iterator[Subject]:
-    """Offenders of the type that the policy acts on, strongest first, each once."""
-    types = DEFAULT_PRINCIPALS if policy.principal is None else {policy.principal}
+    """Offenders of the type that the policy acts on, strongest first, each once.
+
+    Of several types, narrowest first, those of the first one that the incident names.
+    """
+    types = set(DEFAULT_PRINCIPALS)
+    if policy.principals:
+        named = {subject.type for subject in incident.subjects if subject.role is SubjectRole.OFFENDER}
+        types = {next((kind for kind in policy.principals if kind in named), policy.principals[0])}
     done: set[tuple[SubjectType, str]] = set()
     for subject in incident.subjects:
         if subject.role is SubjectRole.OFFENDER and subject.type in types and (subject.type, subject.id) not in done:
@@ -117,35 +134,32 @@ def aimed_at(policy: Policy, incident: Incident) -> Iterator[Subject]:
             yield subject
 
 
+def places_of(matched: Matched, accounts: Mapping[str, AccountFacts]) -> Iterator[Place]:
+    """The principals whose histories `propose` and the gate need, with those they may be widened to."""
+    for policy in matched.policies:
+        if not policy.ladder:
+            continue
+        for subject in aimed_at(policy, matched.incident):
+            place = place_of(subject, matched.incident, accounts)
+            yield place
+            for wider in policy.principals[1:]:
+                if (widened := place.widened(wider)) is not None:
+                    yield widened
+
+
 def accounts_to_look_up(policies: Iterable[Policy], incident: Incident) -> set[str]:
     """Accounts whose facts `propose` and the gate need."""
     wanted: set[str] = set()
     for policy in policies:
-        for subject in aimed_at(policy, incident):
-            wanted.update(_accounts_of(subject, incident))
+        if policy.ladder:
+            for subject in aimed_at(policy, incident):
+                wanted.update(accounts_of(subject, incident))
     return wanted
 
 
 def longest_decay(policies: Iterable[Policy]) -> timedelta:
     """How far back the history of a target matters."""
     return max((policy.decay for policy in policies), default=timedelta(0))
-
-
-def _accounts_of(subject: Subject, incident: Incident) -> tuple[str, ...]:
-    """The accounts a principal belongs to, as far as the incident says: for a key or end user, those it names."""
-    if subject.type is SubjectType.ACCOUNT:
-        return (subject.id,)
-    if subject.type is SubjectType.ORG:
-        return ()
-    return tuple(dict.fromkeys(other.id for other in incident.subjects if other.type is SubjectType.ACCOUNT))
-
-
-def _org_of(subject: Subject, accounts: Sequence[str], known: Known) -> str | None:
-    """The one organisation it belongs to; None when it is not known or there are several."""
-    if subject.type is SubjectType.ORG:
-        return subject.id
-    found = {known.accounts[account].org_id for account in accounts if account in known.accounts}
-    return found.pop() if len(found) == 1 else None
 
 
 def _recent(history: Iterable[Action], since: datetime) -> int:

@@ -10,16 +10,16 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from enforcement.batch import Batch, Rules, TenantAccounts
-from enforcement.decide import accounts_to_look_up, may_match
+from enforcement.decide import Matched, accounts_to_look_up, matching
+from enforcement.policies.index import PolicyIndex
 from enforcement.policies.policy import Policy
 from vigil.clock import Clock
-from vigil.incident import Incident
 from vigil.permitted import PermittedPrincipals
 from vigil.record import Record, incidents
 from vigil.settings import Settings
 from vigil.warehouse.accounts import AccountDirectory
 
-_BATCH = 100
+_BATCH = 500
 """Incidents decided in one transaction: enough to share its cost, few enough to let other writers in."""
 
 
@@ -42,8 +42,8 @@ class Enforcer:
         self._record = record
         self._clock = clock
         self._accounts = accounts
+        self._index = PolicyIndex(policies)
         self._rules = Rules(
-            policies=tuple(sorted(policies, key=lambda policy: policy.name)),
             permitted=permitted,
             settings=settings.enforcement,
             protected=frozenset(settings.enforcement.protected),
@@ -53,34 +53,32 @@ class Enforcer:
         """Decide on everything that waits."""
         decided, seen = 0, -1
         while seen != 0:
+            # Conditions are evaluated and accounts looked up before the record is locked.
             with self._record.read() as connection:
                 waiting = incidents.unenforced(connection, _BATCH)
             if not waiting:
                 return decided
-            known = self._look_up(waiting)
+            now = self._clock.now()
+            found = [matching(self._index.candidates(incident), incident, now) for incident in waiting]
+            known = self._look_up(found)
             with self._record.write() as connection:
                 # Another process may have decided, or a signal may have changed an incident, since it was read.
-                read = {(incident.incident_id, incident.revision) for incident in waiting}
-                current = [
-                    incident
-                    for incident in incidents.unenforced(connection, _BATCH)
-                    if (incident.incident_id, incident.revision) in read
-                ]
-                batch = Batch(self._rules, connection, self._clock.now(), known)
-                for incident in current:
-                    batch.enforce(incident)
+                stand = incidents.revisions(connection, [matched.incident.incident_id for matched in found])
+                current = [one for one in found if stand.get(one.incident.incident_id) == one.incident.revision]
+                batch = Batch(self._rules, connection, now, known)
+                batch.enforce(current)
                 seen, decided = len(current), decided + batch.decided
         return decided
 
-    def _look_up(self, waiting: Sequence[Incident]) -> dict[str, TenantAccounts]:
+    def _look_up(self, found: Sequence[Matched]) -> dict[str, TenantAccounts]:
         """Account facts by tenant: read from the warehouse before the record is locked."""
         wanted: dict[str, set[str]] = defaultdict(set)
         shares: set[str] = set()
-        for incident in waiting:
-            candidates = [policy for policy in self._rules.policies if may_match(policy, incident)]
-            wanted[incident.tenant_id] |= accounts_to_look_up(candidates, incident)
-            if any(policy.budget.share_of_active_accounts is not None for policy in candidates):
-                shares.add(incident.tenant_id)
+        for matched in found:
+            tenant = matched.incident.tenant_id
+            wanted[tenant] |= accounts_to_look_up(matched.policies, matched.incident)
+            if any(policy.budget.share_of_active_accounts is not None for policy in matched.policies):
+                shares.add(tenant)
         now = self._clock.now()
         return {
             tenant: TenantAccounts(

@@ -19,7 +19,7 @@ from enforcement.proposal import Proposal
 from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.ids import prefixed
 from vigil.incident import DetectorSupport, Incident
-from vigil.record import decisions, incidents
+from vigil.record import decisions
 from vigil.signal import Severity, Subject, SubjectRole, SubjectType
 
 SYSTEM = "vigil"
@@ -45,11 +45,8 @@ _MOST_NAMES = 5
 _MOST_CHARACTERS = 400
 
 
-def incident_page_id(connection: Connection, incident: Incident, receiver: str) -> str:
-    """One page for an incident, receiver, severity and reopening."""
-    reopened = sum(
-        1 for line in incidents.log(connection, incident.incident_id) if line.verb == incidents.Verb.REOPEN.value
-    )
+def incident_page_id(incident: Incident, receiver: str, reopened: int) -> str:
+    """One page for an incident, receiver, severity and reopening (`reopened`: how often it was)."""
     return prefixed("act", "page", receiver, incident.incident_id, incident.severity.label, str(reopened))
 
 

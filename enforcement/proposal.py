@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
+from enforcement.place import Place
 from enforcement.policies.policy import Policy, Rung
 from vigil.effect import EffectKind, Target
 from vigil.ids import prefixed
@@ -26,17 +28,22 @@ class Proposal:
     rung: Rung
     strikes: int
     facts: dict[str, Any]
-    org_id: str | None = None
-    """Organisation of the target, where it is known: who protects and exempts organisations must know it."""
     account_ids: tuple[str, ...] = ()
     """Accounts the target stands for: itself, or for a narrower principal the accounts that the incident names."""
+    org_id: str | None = None
+    """Organisation of the target, where it is known: who protects and exempts organisations must know it."""
+
+    @property
+    def place(self) -> Place:
+        """The target with the wider principals it belongs to."""
+        return Place(self.target, self.account_ids, self.org_id)
 
     @property
     def effect(self) -> EffectKind:
         """What it would do."""
         return self.rung.effect
 
-    @property
+    @cached_property
     def action_id(self) -> str:
         """The same decision has the same id, whoever makes it and however often."""
         return prefixed(

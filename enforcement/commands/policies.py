@@ -202,7 +202,7 @@ def _object(policy: Policy) -> dict[str, object]:
         "tenants": None if policy.tenants is None else sorted(policy.tenants),
         "when": policy.when.text,
         "members": None if policy.members is None else policy.members.text,
-        "principal": policy.principal,
+        "principal": [kind.value for kind in policy.principals],
         "ladder": [
             {
                 "effect": rung.effect,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
 from enforcement.proposal import Proposal
 from vigil.effect import Action, ActionState, StageVerdict
 from vigil.record.kill_switches import KillSwitch
+from vigil.record.snoozes import Snooze
 
 
 class Verdict(enum.Enum):
@@ -42,6 +43,16 @@ class GateContext:
     targets_in_force: int
     active_accounts: int | None
     """Accounts of the tenant in the last 30 days; None when no budget asks."""
+    wider: tuple[Action, ...] = ()
+    """Effects, as in `history`, on the account and organisation that the target belongs to."""
+    narrower: tuple[Action, ...] = ()
+    """Effects, as in `history`, on keys and end users of the target, when it is an account or organisation."""
+    snoozes: tuple[Snooze, ...] = ()
+    """Snoozes of the target, of what it belongs to, and of the incident."""
+    sick: Mapping[str, str] = field(default_factory=dict)
+    """Sick detectors among those that support the incident, and why."""
+    at_once: int = 1
+    """Principals whom the policy restricts because of this incident."""
 
 
 class Stage(Protocol):

@@ -28,6 +28,9 @@ class DuplicateStage:
                 return Verdict.SUPPRESS, f"{_named(action)} is in force"
             if _covers(action, proposal, context.now):
                 return Verdict.SUPPRESS, f"{_named(action)} is in force and covers it"
+        for action in context.wider:
+            if action.state in ON_DUTY and _covers(action, proposal, context.now):
+                return Verdict.SUPPRESS, f"{_named(action)} is in force on the {action.target.type.value} and covers it"
         return Verdict.PASS, "nothing of the kind is in force"
 
 

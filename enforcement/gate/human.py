@@ -15,13 +15,14 @@ class HumanStage:
     """Suppresses after a person lifted or rejected an effect on the target, until there is new evidence.
 
     New is an incident whose traffic began after the ruling, or another incident than the one ruled on whose traffic
-    goes on for the policy's `grace` beyond it.
+    goes on for the policy's `grace` beyond it. A ruling on the account or organisation speaks for its keys and end
+    users, and a ruling on a key for its account; not one on another key of the account.
     """
 
     name = "human"
 
     def judge(self, proposal: Proposal, context: GateContext) -> tuple[Verdict, str]:
-        for action in reversed(context.history):
+        for action in (*reversed(context.history), *context.wider, *context.narrower):
             if _is_ruling(action) and not is_new_evidence(proposal.incident, action, proposal.policy.grace):
                 verb = "rejected" if action.state is ActionState.SUPPRESSED else "lifted"
                 return (

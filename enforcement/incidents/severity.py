@@ -18,13 +18,22 @@ FAMILY_INPUT: dict[str, str] = {
 """What each family of detectors mainly looks at. Two that look at the same thing can be wrong for one reason."""
 
 
+def independent_inputs(families: Collection[str]) -> frozenset[str]:
+    """What the families look at, each once. An unknown family counts as sharing with every other.
+
+    >>> sorted(independent_inputs({"accounts", "content", "coordination"}))
+    ['counts', 'prompts']
+    """
+    return frozenset(FAMILY_INPUT[family] for family in families if family in FAMILY_INPUT)
+
+
 def families_agree(families: Collection[str]) -> bool:
-    """Whether two of the families share no input. An unknown family counts as sharing with every other.
+    """Whether two of the families share no input.
 
     >>> families_agree({"accounts", "content"}), families_agree({"content", "coordination"})
     (True, False)
     """
-    return len({FAMILY_INPUT[family] for family in families if family in FAMILY_INPUT}) >= 2
+    return len(independent_inputs(families)) >= 2
 
 
 def incident_severity(of_signals: Severity, families: Collection[str], *, permitted: bool) -> Severity:

@@ -143,6 +143,22 @@ def conjuncts(node: Node) -> list[Node]:
     return [node]
 
 
+def children(node: Node) -> tuple[Node, ...]:
+    """The parts a node is made of, in the order of the text."""
+    match node:
+        case Field(of=of) | Unary(operand=of):
+            return (of,)
+        case Binary(left=one, right=other) | Index(of=one, key=other):
+            return (one, other)
+        case Conditional(condition=condition, yes=yes, no=no):
+            return (condition, yes, no)
+        case Items(items=items):
+            return items
+        case Call(of=of, arguments=arguments):
+            return arguments if of is None else (of, *arguments)
+    return ()
+
+
 def _tokens(text: str) -> Iterator[_Token]:
     position = 0
     while position < len(text):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import cel
@@ -11,20 +12,18 @@ import cel
 from enforcement.policies import facts
 from enforcement.policies.cel_syntax import (
     Binary,
-    Call,
     CelError,
-    Conditional,
     Field,
-    Index,
     Items,
     Literal,
     Name,
     Node,
-    Unary,
+    children,
     conjuncts,
     parse,
 )
 from enforcement.policies.cel_types import Type, check
+from vigil.signal import Severity
 
 
 class EvaluationError(Exception):
@@ -58,6 +57,20 @@ class Condition:
         """Whether it asks for `fact.field`."""
         return _mentions(self.tree, fact, field)
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """The facts it asks for."""
+        return frozenset(_names(self.tree))
+
+    def least_severity(self) -> int:
+        """The lowest severity of an incident of which it can be true. Only for skipping what cannot match.
+
+        LOW has to be asked for: a condition that says nothing about severity begins at MEDIUM.
+        """
+        if not self.mentions("incident", "severity"):
+            return int(Severity.MEDIUM)
+        return _least_severity(self.tree)
+
     def kinds(self) -> frozenset[str] | None:
         """The incident kinds of which it can be true; None: any. Only for skipping what cannot match."""
         return _kinds(self.tree)
@@ -82,22 +95,29 @@ def make_context(values: Mapping[str, Any]) -> cel.Context:
     return cel.Context(dict(values))
 
 
-def _mentions(node: Node, fact: str, field: str) -> bool:
+def _least_severity(node: Node) -> int:
     match node:
-        case Field(of=Name(name=name), name=found) if name == fact and found == field:
-            return True
-        case Field(of=of) | Unary(operand=of):
-            return _mentions(of, fact, field)
-        case Binary(left=a, right=b) | Index(of=a, key=b):
-            return _mentions(a, fact, field) or _mentions(b, fact, field)
-        case Conditional(condition=condition, yes=yes, no=no):
-            return any(_mentions(part, fact, field) for part in (condition, yes, no))
-        case Items(items=items):
-            return any(_mentions(item, fact, field) for item in items)
-        case Call(of=target, arguments=arguments):
-            parts = arguments if target is None else (target, *arguments)
-            return any(_mentions(part, fact, field) for part in parts)
-    return False
+        case Binary(operator="&&", left=left, right=right):
+            return max(_least_severity(left), _least_severity(right))
+        case Binary(operator="||", left=left, right=right):
+            return min(_least_severity(left), _least_severity(right))
+        case Binary(operator=operator, left=Field(of=Name(name="incident"), name="severity"), right=Name(name=name)):
+            level = int(Severity[name]) if name in facts.SEVERITIES else int(Severity.LOW)
+            return {">=": level, "==": level, ">": level + 1}.get(operator, int(Severity.LOW))
+    return int(Severity.LOW)
+
+
+def _names(node: Node) -> Iterator[str]:
+    if isinstance(node, Name):
+        yield node.name
+    for child in children(node):
+        yield from _names(child)
+
+
+def _mentions(node: Node, fact: str, field: str) -> bool:
+    if isinstance(node, Field) and isinstance(node.of, Name) and (node.of.name, node.name) == (fact, field):
+        return True
+    return any(_mentions(child, fact, field) for child in children(node))
 
 
 def _kinds(node: Node) -> frozenset[str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from typing import Any
 
 from enforcement.policies.condition import Condition
@@ -45,10 +45,32 @@ class Budget:
 
 @dataclass(frozen=True)
 class Approval:
-    """Effects from `threshold` up wait for `by` persons."""
+    """Effects from `threshold` up wait for `by` persons; so does everything that hits more than `bulk` principals of
+    one incident. `threshold` None: nothing is severe enough, `because`."""
 
-    threshold: EffectKind
-    by: int
+    threshold: EffectKind | None = EffectKind.BAN
+    by: int = 1
+    bulk: int = 200
+    because: str | None = None
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Effects from `threshold` up need `families` detector families that share no input; with 1, `because`."""
+
+    threshold: EffectKind = EffectKind.SUSPEND
+    families: int = 2
+    because: str | None = None
+
+
+@dataclass(frozen=True)
+class Delay:
+    """When effects go out: `after` the decision, not before the next `at` (a time of day in UTC), and then at a moment
+    drawn once and uniformly from `within`."""
+
+    after: timedelta = timedelta(0)
+    at: time | None = None
+    within: timedelta = timedelta(0)
 
 
 @dataclass(frozen=True)
@@ -72,13 +94,18 @@ class Policy:
     tenants: frozenset[str] | None
     when: Condition
     members: Condition | None
-    principal: SubjectType | None
+    principals: tuple[SubjectType, ...]
+    """Whom it acts on, narrowest first; empty: end users, keys and accounts, whatever the incident names."""
+    widen_after: int
+    """Restricted principals of one account after which the next wider principal is taken."""
     ladder: tuple[Rung, ...]
     decay: timedelta
     grace: timedelta
     page: str | None
     budget: Budget
-    approval: Approval | None
+    approval: Approval
+    agreement: Agreement
+    delay: Delay | None
     exemptions: tuple[Exemption, ...]
     notice: str | None
     version: str
@@ -86,14 +113,17 @@ class Policy:
     file: str
     kinds: frozenset[str] | None
     """Incident kinds of which `when` can be true; None: any."""
+    least_severity: int
+    """The lowest severity at which it can match."""
 
     def covers(self, tenant_id: str) -> bool:
         """Whether it is in force for the tenant."""
         return self.tenants is None or tenant_id in self.tenants
 
-    def accepts_low(self) -> bool:
-        """A LOW incident is matched only by a policy that says something about severity."""
-        return self.when.mentions("incident", "severity")
+    @property
+    def version_key(self) -> tuple[str, str]:
+        """Name and version."""
+        return self.name, self.version
 
 
 SEVERITY_ORDER = (
@@ -112,3 +142,7 @@ SEVERITY_ORDER = (
 def at_least_as_severe(effect: EffectKind, threshold: EffectKind) -> bool:
     """Whether `effect` takes as much away as `threshold` or more."""
     return SEVERITY_ORDER.index(effect) >= SEVERITY_ORDER.index(threshold)
+
+
+IRREVERSIBLE = frozenset({EffectKind.SUSPEND, EffectKind.BAN})
+"""Effects that stop somebody's business: what they cost meanwhile no lift gives back."""

@@ -17,8 +17,10 @@ from enforcement.policies.condition import Condition, compile_condition
 from enforcement.policies.nearest import nearest
 from enforcement.policies.policy import (
     SEVERITY_ORDER,
+    Agreement,
     Approval,
     Budget,
+    Delay,
     Exemption,
     Mode,
     Policy,
@@ -42,11 +44,14 @@ FIELDS = (
     "page",
     "budget",
     "approval",
+    "agreement",
+    "delay",
     "except",
     "notice",
 )
 DEFAULT_DECAY = timedelta(days=90)
 DEFAULT_GRACE = timedelta(hours=6)
+DEFAULT_WIDEN_AFTER = 2
 
 PRINCIPALS = (SubjectType.END_USER, SubjectType.API_KEY, SubjectType.ACCOUNT, SubjectType.ORG)
 """What an effect can be aimed at, narrowest first."""
@@ -77,7 +82,7 @@ def read_policy(file: Path, shown: str | None = None) -> Policy:
     if "ladder" not in fields and "page" not in fields:
         top.fail("a policy needs a `ladder` (what to do), a `page` (whom to wake) or both")
     mode, percent = _mode(fields.get("mode"))
-    members, principal = _targets(fields.get("targets"))
+    members, principals, widen_after = _targets(fields.get("targets"))
     if "targets" in fields and "ladder" not in fields:
         fields["targets"].fail("targets without a ladder do nothing; add a ladder or leave them out")
     values: dict[str, Any] = {
@@ -88,18 +93,26 @@ def read_policy(file: Path, shown: str | None = None) -> Policy:
         "tenants": _tenants(fields.get("tenants")),
         "when": _condition(fields["when"], facts.WHEN),
         "members": members,
-        "principal": principal,
+        "principals": principals,
+        "widen_after": widen_after,
         "ladder": _ladder(fields.get("ladder")),
         "decay": fields["decay"].duration() if "decay" in fields else DEFAULT_DECAY,
         "grace": fields["grace"].duration() if "grace" in fields else DEFAULT_GRACE,
         "page": _name(fields["page"], "whom to page, e.g. trust-oncall") if "page" in fields else None,
         "budget": _budget(fields.get("budget")),
         "approval": _approval(fields.get("approval")),
+        "agreement": _agreement(fields.get("agreement")),
+        "delay": _delay(fields.get("delay")),
         "exemptions": _exemptions(fields.get("except")),
         "notice": _name(fields["notice"], "the name of a notice") if "notice" in fields else None,
     }
     return Policy(
-        **values, version=_version(values), source=source, file=shown or str(file), kinds=values["when"].kinds()
+        **values,
+        version=_version(values),
+        source=source,
+        file=shown or str(file),
+        kinds=values["when"].kinds(),
+        least_severity=values["when"].least_severity(),
     )
 
 
@@ -159,14 +172,25 @@ def _place(text: str, position: int) -> tuple[str, int]:
     return text[start : end if end >= 0 else len(text)], position - start
 
 
-def _targets(value: Value | None) -> tuple[Condition | None, SubjectType | None]:
+def _targets(value: Value | None) -> tuple[Condition | None, tuple[SubjectType, ...], int]:
     if value is None:
-        return None, None
-    fields = value.mapping(("members", "principal"))
+        return None, (), DEFAULT_WIDEN_AFTER
+    fields = value.mapping(("members", "principal", "widen_after"))
     members = _condition(fields["members"], facts.MEMBERS) if "members" in fields else None
-    if "principal" not in fields:
-        return members, None
-    return members, SubjectType(fields["principal"].one_of([kind.value for kind in PRINCIPALS]))
+    principals = _principals(fields["principal"]) if "principal" in fields else ()
+    if "widen_after" in fields and len(principals) < 2:
+        fields["widen_after"].fail("widen_after goes with several principals, e.g. principal: [api_key, account]")
+    return members, principals, fields["widen_after"].whole(1, 100) if "widen_after" in fields else DEFAULT_WIDEN_AFTER
+
+
+def _principals(value: Value) -> tuple[SubjectType, ...]:
+    known = [kind.value for kind in PRINCIPALS]
+    if not value.is_list:
+        return (SubjectType(value.one_of(known)),)
+    chosen = [item.one_of(known) for item in value.items()]
+    if not chosen or chosen != sorted(set(chosen), key=known.index):
+        value.fail(f"expected different principals, narrowest first, of {', '.join(known)}")
+    return tuple(map(SubjectType, chosen))
 
 
 def _ladder(value: Value | None) -> tuple[Rung, ...]:
@@ -236,12 +260,53 @@ def _budget(value: Value | None) -> Budget:
     )
 
 
-def _approval(value: Value | None) -> Approval | None:
+def _approval(value: Value | None) -> Approval:
+    if value is None:
+        return Approval()
+    fields = value.mapping(("from", "by", "bulk", "because"), required=("from",))
+    name = fields["from"].one_of([*(effect.value for effect in SEVERITY_ORDER if effect.restricts), "never"])
+    because = _because(fields, "approval that is never asked for", wanted=name == "never")
+    return Approval(
+        None if name == "never" else EffectKind(name),
+        fields["by"].whole(1, 5) if "by" in fields else 1,
+        fields["bulk"].whole() if "bulk" in fields else Approval.bulk,
+        because,
+    )
+
+
+def _agreement(value: Value | None) -> Agreement:
+    if value is None:
+        return Agreement()
+    fields = value.mapping(("from", "families", "because"))
+    severe = [effect.value for effect in SEVERITY_ORDER if effect.restricts]
+    threshold = EffectKind(fields["from"].one_of(severe)) if "from" in fields else Agreement.threshold
+    families = fields["families"].whole(1, 3) if "families" in fields else Agreement.families
+    because = _because(fields, "agreement of one family", wanted=families == 1)
+    return Agreement(threshold, families, because)
+
+
+def _because(fields: Mapping[str, Value], what: str, *, wanted: bool) -> str | None:
+    """The reason for doing without a safeguard: there exactly when one is done without."""
+    if "because" in fields and not wanted:
+        fields["because"].fail("nothing is done without here, so there is nothing to explain")
+    if not wanted:
+        return None
+    if "because" not in fields:
+        next(iter(fields.values())).fail(f"{what} needs a reason: because: …")
+    return fields["because"].text("why")
+
+
+def _delay(value: Value | None) -> Delay | None:
     if value is None:
         return None
-    fields = value.mapping(("from", "by"), required=("from",))
-    threshold = EffectKind(fields["from"].one_of([effect.value for effect in SEVERITY_ORDER if effect.restricts]))
-    return Approval(threshold, fields["by"].whole(1, 5) if "by" in fields else 1)
+    fields = value.mapping(("after", "at", "within"))
+    if not fields:
+        value.fail("a delay says `after: 1h`, `at: 06:00` (UTC), `within: 30m`, or several of them")
+    return Delay(
+        fields["after"].duration() if "after" in fields else Delay.after,
+        fields["at"].time_of_day() if "at" in fields else None,
+        fields["within"].duration() if "within" in fields else Delay.within,
+    )
 
 
 def _exemptions(value: Value | None) -> tuple[Exemption, ...]:

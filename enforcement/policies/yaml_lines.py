@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import NoReturn
 
@@ -40,6 +40,11 @@ class Value:
     def is_mapping(self) -> bool:
         """Whether it is `key: value` pairs."""
         return isinstance(self._node, yaml.MappingNode)
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it is a list."""
+        return isinstance(self._node, yaml.SequenceNode)
 
     def mapping(self, known: Iterable[str], required: Iterable[str] = ()) -> dict[str, Value]:
         """The pairs, all of `known` names. Fails on an unknown name (with the nearest), a name twice, a missing one."""
@@ -107,6 +112,14 @@ class Value:
         if match is None or not 0 < float(match[1]) <= 100:
             self.fail(f"expected a percentage above 0% and up to 100%, found {text!r}")
         return float(match[1]) / 100
+
+    def time_of_day(self) -> time:
+        """A time of day such as `06:00`. (YAML 1.1 reads an unquoted `06:00` as a text here: nothing is resolved.)"""
+        text = self.text("a time of day in UTC such as 06:00")
+        match = re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)", text)
+        if match is None:
+            self.fail(f"expected a time of day in UTC such as 06:00, found {text!r}")
+        return time(int(match[1]), int(match[2]), tzinfo=UTC)
 
     def moment(self) -> datetime:
         """A day (its start in UTC) or a time with its UTC offset."""

@@ -38,6 +38,8 @@ ladder:
   - throttle: {rpm: 10, for: 24h}
   - suspend: {for: 7d}
   - ban
+approval: {from: never, because: the tests approve what they mean to}
+agreement: {families: 1, because: the ring of the tests has one detector}
 """
 
 

@@ -32,13 +32,17 @@ def test_offenders_that_the_policy_aims_at_get_their_effect(record: Record, tmp_
     assert [verdict.stage for verdict in first.trace] == [
         "kill_switch",
         "mode",
+        "health",
         "protected",
         "permitted",
+        "snooze",
         "human",
         "duplicate",
         "ladder",
         "budget",
+        "agreement",
         "approval",
+        "delay",
     ]
     assert first.facts["member"]["score"] == 0.95
     assert first.facts["incident"]["facts"] == {"template_share": 0.4}

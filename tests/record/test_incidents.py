@@ -141,14 +141,14 @@ def test_policies_see_new_evidence_and_reopening_but_not_a_mere_acknowledgement(
     incidents.acknowledge(record, clock, "inc_one", "ana")
     assert waiting() == ["inc_one"], "not seen yet: acknowledging does not hide it"
     with record.write() as connection:
-        incidents.mark_enforced(connection, "inc_one", 2)
+        incidents.mark_enforced(connection, {"inc_one": 2})
     assert waiting() == []
     incidents.resolve(record, clock, "inc_one", "ana")
     incidents.reopen(record, clock, "inc_one", "ana")
     assert waiting() == ["inc_one"]
     with record.write() as connection:
-        incidents.mark_enforced(connection, "inc_one", 4)
-        incidents.mark_enforced(connection, "inc_one", 3)
+        incidents.mark_enforced(connection, {"inc_one": 4})
+        incidents.mark_enforced(connection, {"inc_one": 3})
     assert waiting() == [], "an older mark does not take a newer one back"
     with record.write() as connection:
         incidents.save(connection, incidents.get(connection, "inc_one"), Verb.UPDATE, "more evidence")

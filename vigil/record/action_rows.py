@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ ON_DUTY = frozenset({ActionState.DISPATCHED, ActionState.CONFIRMED})
 """States in which a restricting effect counts as in force or on its way."""
 
 
+@lru_cache(maxsize=65_536)
 def target_key(target: Target) -> str:
     """What the record looks a target up by."""
     return digest(target.tenant_id, target.type.value, storable(target.id))

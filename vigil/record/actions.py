@@ -34,7 +34,8 @@ TRANSITIONS: dict[ActionState, frozenset[ActionState]] = {
     _H: frozenset({_D, _SUPPRESSED}),
     # Withdrawn before it was delivered: by a kill switch (suppressed), by a person or its own end (lifted).
     _D: frozenset({_C, _FAILED, _SUPPRESSED, _LIFTED}),
-    _C: frozenset({_LIFTED}),
+    # Delivered again when the other side lost it.
+    _C: frozenset({_LIFTED, _D}),
     _FAILED: frozenset(),
     _LIFTED: frozenset(),
 }
@@ -95,6 +96,16 @@ def list_actions(
     if since is not None:
         query = query.where(actions.c.at >= since)
     return _actions(connection, query.order_by(actions.c.at.desc(), actions.c.action_id).limit(limit))
+
+
+def of_incidents(connection: Connection, incident_ids: Sequence[str]) -> dict[str, list[Action]]:
+    """All actions because of these incidents, by incident, newest first."""
+    found: dict[str, list[Action]] = defaultdict(list)
+    for chunk in _chunks(incident_ids):
+        query = select(actions).where(actions.c.incident_id.in_(chunk))
+        for row in connection.execute(query.order_by(actions.c.at.desc(), actions.c.action_id)):
+            found[row.incident_id].append(action_of(row))
+    return found
 
 
 def in_force(

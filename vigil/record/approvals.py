@@ -5,6 +5,7 @@ Whoever proposed an action cannot approve it, and nobody approves twice: one lin
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,9 +41,26 @@ def of_action(connection: Connection, action_id: str) -> list[Approval]:
 
 
 def note_proposer(connection: Connection, action_id: str, actor: str, at: datetime) -> None:
-    """Remember who proposed a held action: a rule, or a person. Held a second time, it has its proposer already."""
-    if not of_action(connection, action_id):
-        _write(connection, Approval(action_id, actor, PROPOSED, at, ""))
+    """Remember who proposed a held action: a rule, or a person."""
+    note_proposers(connection, {action_id: actor}, at)
+
+
+def note_proposers(connection: Connection, proposers: Mapping[str, str], at: datetime) -> None:
+    """Remember who proposed held actions. One that is held a second time has its proposer already."""
+    wanted = dict(proposers)
+    ids = list(wanted)
+    for start in range(0, len(ids), 500):
+        query = select(approvals.c.action_id).where(
+            approvals.c.action_id.in_(ids[start : start + 500]), approvals.c.verdict == PROPOSED
+        )
+        for known in connection.execute(query).scalars():
+            del wanted[known]
+    if wanted:
+        rows = [
+            {"action_id": action_id, "actor": actor, "verdict": PROPOSED, "at": at, "note": ""}
+            for action_id, actor in wanted.items()
+        ]
+        connection.execute(insert(approvals), rows)
 
 
 def approve(record: Record, clock: Clock, action_id: str, actor: str, note: str = "") -> Action:
@@ -67,8 +85,9 @@ def approve(record: Record, clock: Clock, action_id: str, actor: str, note: str 
         ledger.append(connection, now, actor, "approved", payload)
         if yes < action.approvals_needed:
             return action
-        # Held time does not count: the effect lasts as long as it would have.
+        # Held time does not count: the effect lasts as long as it would have, and waits as long as was drawn for it.
         expires_at = None if action.expires_at is None else now + (action.expires_at - action.at)
+        execute_at = None if action.execute_at is None else now + (action.execute_at - action.at)
         names = ", ".join(sorted([actor, *(line.actor for line in said if line.verdict == APPROVED)]))
         released = decisions.move(
             connection,
@@ -79,6 +98,7 @@ def approve(record: Record, clock: Clock, action_id: str, actor: str, note: str 
             "released",
             at=now,
             expires_at=expires_at,
+            execute_at=execute_at,
             reason=f"approval: {names} approved it",
         )
         outbox.release(connection, released, now)

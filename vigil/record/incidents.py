@@ -7,12 +7,12 @@ their own. Every change writes one line of the incident's log and raises `revisi
 from __future__ import annotations
 
 import enum
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Select, case, delete, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, case, delete, func, insert, select, update
 
 from vigil.clock import Clock
 from vigil.errors import IntegrityError, UsageError
@@ -54,6 +54,13 @@ TRANSITIONS: dict[Verb, dict[IncidentState, IncidentState]] = {
 """Legal changes of state: verb, then state before, gives state after. Everything else is refused."""
 
 _NOTHING_NEW_FOR_POLICIES = frozenset({Verb.ACKNOWLEDGE, Verb.CONTAIN, Verb.RESOLVE, Verb.DISMISS, Verb.LINK})
+
+
+_UNENFORCED = (
+    incidents.c.revision > incidents.c.enforced_revision,
+    incidents.c.merged_into.is_(None),
+    incidents.c.state.not_in([_RESOLVED.value, _DISMISSED.value]),
+)
 
 
 class LogLine(msgspec.Struct, frozen=True):
@@ -158,21 +165,43 @@ def sharing_offenders(
 
 def unenforced(connection: Connection, limit: int = 1000) -> list[Incident]:
     """Incidents with a revision that policies have not seen, longest waiting first."""
-    query = select(incidents).where(
-        incidents.c.revision > incidents.c.enforced_revision,
-        incidents.c.merged_into.is_(None),
-        incidents.c.state.not_in([_RESOLVED.value, _DISMISSED.value]),
-    )
+    query = select(incidents).where(*_UNENFORCED)
     return _incidents(connection, query.order_by(incidents.c.updated_at, incidents.c.incident_id).limit(limit))
 
 
-def mark_enforced(connection: Connection, incident_id: str, revision: int) -> None:
-    """Policies have seen the incident as of `revision`."""
-    connection.execute(
-        update(incidents)
-        .where(incidents.c.incident_id == incident_id, incidents.c.enforced_revision < revision)
-        .values(enforced_revision=revision)
-    )
+def revisions(connection: Connection, incident_ids: Sequence[str]) -> dict[str, int]:
+    """The revision at which each of the incidents stands, of those that policies have not seen."""
+    found: dict[str, int] = {}
+    for batch in _batches(incident_ids):
+        query = select(incidents.c.incident_id, incidents.c.revision).where(
+            incidents.c.incident_id.in_(batch), *_UNENFORCED
+        )
+        found |= {row.incident_id: row.revision for row in connection.execute(query)}
+    return found
+
+
+def reopenings(connection: Connection, incident_ids: Sequence[str]) -> dict[str, int]:
+    """How often each of the incidents was reopened; those that never were are left out."""
+    found: dict[str, int] = {}
+    for batch in _batches(incident_ids):
+        query = (
+            select(incident_log.c.incident_id, func.count().label("times"))
+            .where(incident_log.c.incident_id.in_(batch), incident_log.c.verb == Verb.REOPEN.value)
+            .group_by(incident_log.c.incident_id)
+        )
+        found |= {row.incident_id: row.times for row in connection.execute(query)}
+    return found
+
+
+def mark_enforced(connection: Connection, seen: Mapping[str, int]) -> None:
+    """Policies have seen the incidents as of these revisions."""
+    if seen:
+        connection.execute(
+            update(incidents)
+            .where(incidents.c.incident_id == bindparam("key"), incidents.c.enforced_revision < bindparam("seen"))
+            .values(enforced_revision=bindparam("seen")),
+            [{"key": incident_id, "seen": revision} for incident_id, revision in seen.items()],
+        )
 
 
 def log(connection: Connection, incident_id: str) -> list[LogLine]:

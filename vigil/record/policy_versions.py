@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
 from sqlalchemy import Connection, insert, select
 
 from vigil.record.schema import policy_versions
+
+_CHUNK = 500
 
 
 class PolicyVersion(msgspec.Struct, frozen=True):
@@ -25,6 +28,19 @@ def keep(connection: Connection, policy: str, version: str, source: str, at: dat
         return False
     connection.execute(insert(policy_versions).values(policy=policy, version=version, source=source, first_seen_at=at))
     return True
+
+
+def keep_all(connection: Connection, versions: Iterable[PolicyVersion]) -> None:
+    """Store those of the versions that are not known."""
+    wanted = {(one.policy, one.version): one for one in versions}
+    known = select(policy_versions.c.policy, policy_versions.c.version)
+    names = sorted({policy for policy, _ in wanted})
+    for start in range(0, len(names), _CHUNK):
+        chunk = known.where(policy_versions.c.policy.in_(names[start : start + _CHUNK]))
+        for row in connection.execute(chunk):
+            wanted.pop((row.policy, row.version), None)
+    if wanted:
+        connection.execute(insert(policy_versions), [msgspec.structs.asdict(one) for one in wanted.values()])
 
 
 def get(connection: Connection, policy: str, version: str) -> PolicyVersion | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from enforcement.policies import load_policies
-from enforcement.policies.policy import Budget, Exemption, Mode, Policy
+from enforcement.policies.policy import Agreement, Approval, Budget, Exemption, Mode, Policy
 from enforcement.policies.reader import read_policy
 from vigil.effect import EffectKind
 from vigil.errors import ConfigError
@@ -67,7 +67,7 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     assert found.kinds == frozenset({"coordinated_ring"})
     assert found.members is not None
     assert found.members.text == "member.score >= 0.9"
-    assert found.principal is SubjectType.API_KEY
+    assert found.principals == (SubjectType.API_KEY,)
     assert [(rung.effect, rung.parameters, rung.duration) for rung in found.ladder] == [
         (EffectKind.THROTTLE, {"rpm": 10}, timedelta(hours=24)),
         (EffectKind.SUSPEND, {}, timedelta(days=7)),
@@ -75,7 +75,6 @@ def test_every_field_is_read(tmp_path: Path) -> None:
     ]
     assert (found.decay, found.grace) == (timedelta(days=30), timedelta(hours=2))
     assert found.budget == Budget(50, 0.005, 10)
-    assert found.approval is not None
     assert (found.approval.threshold, found.approval.by) == (EffectKind.SUSPEND, 2)
     assert found.exemptions == (
         Exemption(SubjectType.ORG, "red-team", "contract 1182", datetime(2027, 1, 1, tzinfo=UTC)),
@@ -88,7 +87,9 @@ def test_what_is_left_out_is_safe(tmp_path: Path) -> None:
     found = read(tmp_path, SMALL)
     assert found.mode is Mode.SHADOW
     assert found.covers("anybody")
-    assert (found.decay, found.approval, found.exemptions) == (timedelta(days=90), None, ())
+    assert (found.decay, found.exemptions, found.delay) == (timedelta(days=90), (), None)
+    assert found.approval == Approval(EffectKind.BAN, 1, 200), "bans, and many at once, need a person"
+    assert found.agreement == Agreement(EffectKind.SUSPEND, 2), "severe effects need independent families"
 
 
 def test_the_version_is_of_what_it_says_not_of_how_it_is_written(tmp_path: Path) -> None:
