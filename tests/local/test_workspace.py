@@ -12,6 +12,8 @@ from tests.local.mounts import mounted
 from vigil.errors import EXIT_DEPENDENCY, WorkspaceError
 from vigil.local.process import ChildProcess
 from vigil.local.workspace import Workspace
+from vigil.record import open_record
+from vigil.settings import Settings
 
 
 def test_a_prepared_workspace_is_private_and_ignored_by_git(tmp_path: Path) -> None:
@@ -21,6 +23,15 @@ def test_a_prepared_workspace_is_private_and_ignored_by_git(tmp_path: Path) -> N
     assert (workspace.folder / ".gitignore").read_text() == "*\n"
     assert workspace.logs.is_dir()
     assert sorted(path.name for path in workspace.folder.iterdir()) == [".gitignore", "logs"]
+
+
+def test_whichever_command_comes_first_the_workspace_and_the_record_are_private(tmp_path: Path) -> None:
+    open_record(Settings(workspace=tmp_path / "deep" / "w")).close()
+    assert (tmp_path / "deep" / "w").stat().st_mode & 0o777 == 0o700
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    open_record(Settings(workspace=shared)).close()
+    assert (shared / "record.sqlite").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_file_in_its_place_is_said_so(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from xml.sax.saxutils import escape
 from vigil.errors import DependencyError, WorkspaceError
 from vigil.local.child import EMBEDDED_CLICKHOUSE, chdb_library
 from vigil.local.process import ChildProcess, free_port, port_is_open, require_free_port
-from vigil.local.workspace import lock_within, unusable
+from vigil.local.workspace import lock_within, make_private, unusable
 from vigil.warehouse import Warehouse
 
 # Small-host limits, and no system log tables, which have been seen to grow to a hundred times the data: a log exists
@@ -79,6 +79,8 @@ class EmbeddedClickHouse:
         `keep_open` and `interrupted` are as in ChildProcess.
         """
         try:
+            # Private even in a workspace that somebody made for others to read.
+            make_private(self._folder)
             for name in ("data", "tmp", "user_files", "format_schemas"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
             password_file = self._folder / "password"
@@ -109,8 +111,10 @@ class EmbeddedClickHouse:
         )
         self.process.wait_until(lambda: port_is_open(self._port), timeout_s=timeout_s, interrupted=interrupted)
         warehouse = Warehouse(self.url).without_database()
-        warehouse.ping()
-        warehouse.close()
+        try:
+            warehouse.ping()
+        finally:
+            warehouse.close()
 
     def stop(self) -> None:
         """Stop it gracefully."""

@@ -6,7 +6,6 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,6 +13,7 @@ from pathlib import Path
 
 from vigil.errors import DependencyError, WorkspaceError
 from vigil.local.addresses import Addresses, read_addresses
+from vigil.local.process import python
 from vigil.local.state import read_state
 from vigil.local.supervisor import STOP_BUDGET_S
 from vigil.local.workspace import Workspace
@@ -36,7 +36,7 @@ def start_detached(settings: Settings, arguments: list[str], *, timeout_s: float
     start = log_file.stat().st_size if log_file.exists() else 0
     with log_file.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "vigil.cli", "up", *arguments],
+            python("vigil.cli", "up", *arguments),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -54,7 +54,10 @@ def start_detached(settings: Settings, arguments: list[str], *, timeout_s: float
             raise _ended(child.returncode, log_file, start)
         time.sleep(0.05)
     child.terminate()
-    child.wait(STOP_BUDGET_S + 5)
+    try:
+        child.wait(STOP_BUDGET_S + 5)
+    except subprocess.TimeoutExpired:
+        child.kill()  # its children end with it
     raise DependencyError(f"the service was not ready after {timeout_s:.0f} s; its log is {log_file}")
 
 

@@ -9,6 +9,7 @@ import resource
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from vigil.errors import WorkspaceError
@@ -98,11 +99,19 @@ def _workspace(workspace: Workspace) -> Finding:
     existed = workspace.folder.exists()
     try:
         workspace.prepare()
+        mode = workspace.folder.stat().st_mode
     except WorkspaceError as error:
         return Finding("workspace", False, str(error))
     finally:
         if not existed:
-            shutil.rmtree(workspace.folder, ignore_errors=True)
+            # Only what `prepare` makes: a service may have started in it meanwhile.
+            with suppress(OSError):
+                workspace.logs.rmdir()
+                (workspace.folder / ".gitignore").unlink()
+                workspace.folder.rmdir()
+    if mode & 0o007:
+        detail = f"every user of this machine can look into {workspace.folder}"
+        return Finding("workspace", False, detail, f"chmod o-rwx {workspace.folder}")
     return Finding("workspace", True, f"{workspace.folder} can be written")
 
 
@@ -140,6 +149,7 @@ def _ports(settings: Settings, workspace: Workspace) -> Iterator[Finding]:
         "the embedded ClickHouse": settings.local.clickhouse_port,
         "the metrics of ingest": settings.ingest.metrics_port or 0,
         "the metrics of jobs": settings.jobs.metrics_port or 0,
+        "the metrics of embed": settings.embed.metrics_port or 0,
     }
     for what, port in wanted.items():
         if port == 0:

@@ -40,7 +40,7 @@ class ChildProcess:
 
         Raises WorkspaceError when the log cannot be written.
         """
-        command = [sys.executable, "-m", "vigil.local.child", str(int(death_signal)), str(os.getpid()), *program]
+        command = python("vigil.local.child", str(int(death_signal)), str(os.getpid()), *program)
         try:
             self.log_file.parent.mkdir(parents=True, exist_ok=True)
             with self.log_file.open("ab") as log:
@@ -126,6 +126,11 @@ class ChildProcess:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """The command line that runs a module of vigil. `-P`: a `jobs` or `queue.py` in the current folder is not ours."""
+    return [sys.executable, "-P", "-m", module, *arguments]
 
 
 def free_port() -> int:

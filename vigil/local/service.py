@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -17,7 +16,7 @@ from vigil.local.addresses import Addresses, addresses_file, console_url, write_
 from vigil.local.broker import EmbeddedBroker
 from vigil.local.clickhouse import EmbeddedClickHouse
 from vigil.local.machine import memory_bytes
-from vigil.local.process import ChildProcess, free_port, require_free_port
+from vigil.local.process import ChildProcess, free_port, python, require_free_port
 from vigil.local.restart import RestartPolicy
 from vigil.local.state import ServiceState, state_file, write_state
 from vigil.local.supervisor import STOP_BUDGET_S, Child, Supervisor
@@ -218,7 +217,7 @@ class Service:
 
     def _vigil_process(self, name: str, dashboard_port: int | None, keep_open: int) -> Child:
         process = ChildProcess(name, self.workspace.log_file(name))
-        program = [sys.executable, "-m", "vigil.cli", name]
+        program = python("vigil.cli", name)
         if self._config is not None:
             program += ["--config", str(self._config.absolute())]
         environment = {"VIGIL_WORKSPACE": str(self.workspace.folder), "PYTHONUNBUFFERED": "1", **self._environment}

@@ -37,10 +37,8 @@ class Workspace:
     def prepare(self) -> None:
         """Create what is missing. Raises WorkspaceError when the folder cannot be written or is (nearly) full."""
         try:
-            if not self.folder.exists():
-                # It will hold what people wrote to models: its owner's business only.
-                self.folder.mkdir(parents=True, mode=0o700)
-            self.logs.mkdir(exist_ok=True)
+            make_private(self.folder)
+            make_private(self.logs)
             ignore = self.folder / ".gitignore"
             if not ignore.exists():
                 ignore.write_text("*\n")
@@ -103,6 +101,12 @@ class Workspace:
         with _opened(self.folder / "lock") as lock, _opened(self.folder / "children.lock") as children:
             deadline = time.monotonic() + timeout_s
             return lock_within(lock, timeout_s) and lock_within(children, max(0.0, deadline - time.monotonic()))
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder for its owner only, when it is missing: it will hold what people wrote to models. Raises OSError."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_private(target: Path, data: bytes) -> None:

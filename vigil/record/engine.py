@@ -18,6 +18,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from vigil.errors import ConfigError, IntegrityError, RecordUnavailable
+from vigil.local.workspace import make_private
 from vigil.settings import Settings
 
 _LOCK_KEY = 0x76696769  # "vigi": one advisory lock serialises writers on PostgreSQL where SQLite's write lock does
@@ -64,13 +65,14 @@ def open_record(settings: Settings, *, migrate: bool = True) -> Record:
         return connect(settings.record.url.get_secret_value(), migrate=migrate)
     if not migrate and not (settings.workspace / "record.sqlite").is_file():
         raise RecordUnavailable(f"there is no record in {settings.workspace.resolve()} yet; `vigil up` makes it")
+    file = settings.workspace / "record.sqlite"
     try:
-        settings.workspace.mkdir(parents=True, exist_ok=True)
+        # Whichever command comes first makes the workspace; what is in the record is its owner's business only.
+        make_private(settings.workspace)
+        file.touch(mode=0o600)
     except OSError as error:
-        raise RecordUnavailable(
-            f"cannot create the workspace {settings.workspace}: {error.strerror}; choose another VIGIL_WORKSPACE"
-        ) from error
-    return connect(sqlite_url(settings.workspace / "record.sqlite"), migrate=migrate)
+        raise RecordUnavailable(f"cannot make {file}: {error.strerror}; choose another VIGIL_WORKSPACE") from error
+    return connect(sqlite_url(file), migrate=migrate)
 
 
 def sqlite_url(path: Path) -> str:
