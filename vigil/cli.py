@@ -77,10 +77,12 @@ class LazyCommands(click.Group):
         except OSError as error:
             import errno
 
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS):
                 raise
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            mend = "free space" if full else "let this user at it"
             click.echo(
-                f"vigil: {error.filename or 'the disk'}: {error.strerror}; free space or choose another --workspace",
+                f"vigil: {error.filename or 'the disk'}: {error.strerror}; {mend} or choose another VIGIL_WORKSPACE",
                 err=True,
             )
             ctx.exit(EXIT_DEPENDENCY)

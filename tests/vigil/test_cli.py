@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 
@@ -41,6 +42,16 @@ def test_a_wrong_setting_is_wrong_use(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.exit_code == 2
     assert "ingest.batch_rows" in result.output
     assert "Traceback" not in result.output
+
+
+def test_a_file_that_may_not_be_written_is_a_dependency_and_names_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/var/lib/vigil/record.sqlite")
+
+    monkeypatch.setattr("vigil.local.status.look", refused)
+    result = CliRunner().invoke(main, ["status"])
+    assert result.exit_code == 3
+    assert "/var/lib/vigil/record.sqlite: Permission denied; let this user at it or choose" in result.output
 
 
 def test_a_server_that_is_away_is_a_dependency(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
