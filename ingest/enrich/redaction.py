@@ -15,15 +15,16 @@ from typing import Any
 
 import re2
 
+from ingest.enrich.national_ids import LOOK_BACK_BYTES
 from ingest.enrich.patterns import KINDS, Kind
 
-REDACTION_VERSION = 1
+REDACTION_VERSION = 2
 """Stored with every body; raised whenever the same text could come out differently."""
 
 MAX_CANDIDATES = 5_000
 """Of one kind in one event; the rest of the event's text is then withheld as `<redacted>`."""
 
-_MAX_ROUNDS = 4
+_MAX_ROUNDS = 6
 _NUL = "\x00"
 _WITHHELD = b"<redacted>"
 
@@ -87,8 +88,10 @@ def _replace(data: bytes, kind: Kind) -> bytes:
             end = _end_of_whole_words(data, start, end)
         length = 0
         if end > start and not (kind.apart and _in_a_row(data, start, end)):
-            checks += 1
-            length = kind.check(data[start:end]) if checks <= kind.max_checks else end - start
+            check = kind.check if kind.near is None else kind.near(_before(data, start))
+            if check is not None:
+                checks += 1
+                length = check(data[start:end]) if checks <= kind.max_checks else end - start
         if length:
             pieces += (data[kept:start], kind.replacement)
             kept = position = start + length
@@ -112,9 +115,14 @@ def _end_of_whole_words(data: bytes, start: int, end: int) -> int:
     return end
 
 
+def _before(data: bytes, start: int) -> bytes:
+    """What stands before a candidate in the same text."""
+    return data[max(0, start - LOOK_BACK_BYTES) : start].rpartition(b"\x00")[2]
+
+
 def _in_a_row(data: bytes, start: int, end: int) -> bool:
-    """Whether a number stands right before or after, a space away."""
-    return data[max(0, start - 2) : start].rstrip().isdigit() or data[end : end + 2].lstrip().isdigit()
+    """Whether a number stands right before or after, a space, hyphen, dot or slash away."""
+    return data[max(0, start - 2) : start].rstrip(b" -./").isdigit() or data[end : end + 2].lstrip(b" -./").isdigit()
 
 
 def _after_first_word(data: bytes, start: int) -> int:
