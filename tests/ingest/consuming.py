@@ -75,6 +75,11 @@ class Process:
         command = [sys.executable, "-m", "vigil.cli", "ingest"]
         self._process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=self._log, stderr=self._log)
 
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL."""
         self._process.kill()
