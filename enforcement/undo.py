@@ -167,7 +167,7 @@ def _reverse(
     _withdraw(connection, groups["withdraw"], now, actor, reason, undo_id)
     _void(connection, groups["void"], now, actor, reason, undo_id)
     told = [*told_apart, *groups["void"]]
-    _tell_owners(connection, told, now, actor, reason, notice)
+    tell_owners(connection, told, now, actor, reason, notice)
     done["actions"] += len(waiting)
     done["lifts"] += sum(1 for action in ended if action.effect is EffectKind.LIFT)
     done["withdrawn"] += len(groups["withdraw"]) + sum(1 for a in ended if a.effect is not EffectKind.LIFT)
@@ -220,7 +220,7 @@ def _void(connection: Connection, over: Sequence[Action], now: datetime, actor: 
     ledger.write_lines(connection, now, lines)
 
 
-def _tell_owners(
+def tell_owners(
     connection: Connection,
     told: Sequence[Action],
     now: datetime,
@@ -228,11 +228,12 @@ def _tell_owners(
     reason: str,
     notice: Mapping[str, Any],
 ) -> None:
+    """Send a notice about actions to the owners of their targets, each notice about an action once."""
     rows = outbox.of_actions(connection, [action.action_id for action in told])
     made = [
         decisions.Decided(
             Action(
-                action_id=prefixed("act", "undone", action.action_id),
+                action_id=prefixed("act", str(notice["notice"]), action.action_id),
                 at=now,
                 effect=EffectKind.NOTIFY_OWNER,
                 parameters={**notice, "effect": action.effect.value, "about": action.action_id},

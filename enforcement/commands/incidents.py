@@ -7,12 +7,12 @@ from collections.abc import Callable
 import click
 import msgspec
 
-from enforcement.commands.session import acting, choices, moment, name_of, opened
+from enforcement.commands.session import acting, choices, moment, name_of, opened, span_of
 from vigil.clock import Clock
 from vigil.contract import action_object, incident_object
 from vigil.incident import Incident, IncidentState
 from vigil.options import common, print_json, print_table
-from vigil.record import Record
+from vigil.record import Record, snoozes
 from vigil.record import actions as action_store
 from vigil.record import incidents as store
 from vigil.settings import Settings
@@ -154,3 +154,23 @@ def _who(incident: Incident) -> str:
         return ""
     more = len(incident.subjects) - 1
     return incident.subjects[0].id + (f" and {more} more" if more else "")
+
+
+@incidents.command()
+@click.argument("incident_id")
+@click.option("--for", "span", required=True, help="For how long: 30m, 4h, 7d.")
+@click.option("--reason", required=True)
+@acting
+@common
+def snooze(settings: Settings, as_json: bool, incident_id: str, span: str, reason: str, actor: str | None) -> None:
+    """No policy acts on the incident until then; people are still paged."""
+    clock = settings.make_clock()
+    with opened(settings) as record:
+        with record.read() as connection:
+            tenant = store.get(connection, incident_id).tenant_id
+        until = clock.now() + span_of(span)
+        set_ = snoozes.snooze_incident(record, clock, tenant, incident_id, until, name_of(actor, settings), reason)
+    if as_json:
+        print_json(msgspec.structs.asdict(set_))
+    else:
+        click.echo(f"{incident_id} is snoozed until {moment(set_.until)} UTC ({set_.snooze_id})")

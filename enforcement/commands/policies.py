@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import click
 import msgspec
 
-from enforcement.commands.session import acting, moment, name_of, opened
+from enforcement.commands.session import acting, moment, name_of, opened, span_of
 from enforcement.policies import Policy, load_policies
 from enforcement.policies.nearest import nearest
 from enforcement.policies.policy import Mode, Rung
-from enforcement.policies.yaml_lines import parse_span, spelled
+from enforcement.policies.yaml_lines import spelled
 from vigil.errors import UsageError
 from vigil.options import common, print_json, print_table
 from vigil.record import kill_switches, policy_versions
@@ -138,7 +137,7 @@ def engage(
             name or "",
             owner=name_of(actor, settings),
             reason=reason,
-            expires_at=clock.now() + _span(span),
+            expires_at=clock.now() + span_of(span),
         )
     if as_json:
         print_json(msgspec.structs.asdict(switch))
@@ -175,13 +174,6 @@ def list_switches(settings: Settings, as_json: bool) -> None:
         ("switch", "stops", "owner", "until (UTC)", "reason"),
         ((s.switch_id, f"{s.scope.value} {s.name}".strip(), s.owner, moment(s.expires_at), s.reason) for s in found),
     )
-
-
-def _span(text: str) -> timedelta:
-    span = parse_span(text)
-    if span is None:
-        raise UsageError(f"--for expects a span such as 30m, 4h or 7d, not {text!r}")
-    return span
 
 
 def _mode(policy: Policy) -> str:

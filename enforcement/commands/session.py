@@ -5,11 +5,12 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import click
 
+from enforcement.policies.yaml_lines import parse_span
 from vigil.effect import Target
 from vigil.errors import UsageError
 from vigil.record import Record, open_record
@@ -62,3 +63,11 @@ def principal(text: str) -> Target:
     if colon and rest and kind in _PRINCIPALS:
         return Target(SubjectType(kind), rest, tenant)
     return Target(SubjectType.ACCOUNT, name, tenant)
+
+
+def span_of(text: str) -> timedelta:
+    """The span that `--for 4h` names. Raises UsageError."""
+    span = parse_span(text)
+    if span is None:
+        raise UsageError(f"--for expects a span such as 30m, 4h or 7d, not {text!r}")
+    return span
