@@ -23,7 +23,9 @@ class Topic:
 
 
 def topics(settings: Settings) -> tuple[Topic, ...]:
-    """The topics of `kafka.topics`, in order. Raises ConfigError when none or one twice is named.
+    """The topics of `kafka.topics`, in order, and the receiver's where it has tokens.
+
+    Raises ConfigError when none or one twice is named.
 
     >>> from vigil.settings import KafkaSettings
     >>> topics(Settings(kafka=KafkaSettings(topics="vigil.events, otlp_spans:otlp")))
@@ -39,6 +41,8 @@ def topics(settings: Settings) -> tuple[Topic, ...]:
         found[name] = Topic(name, dialect or "canonical")
     if not found:
         raise ConfigError("kafka.topics names no topic; the default is `vigil.events`")
+    if settings.receive.configured:
+        found.setdefault(settings.receive.topic, Topic(settings.receive.topic, "received"))
     return tuple(found.values())
 
 

@@ -31,6 +31,16 @@ EMBED_BATCH_SECONDS = Histogram(
 EMBED_LAG_SECONDS = Gauge(
     "vigil_embed_lag_seconds", "Age of the oldest text of the batch stored last: grows when the worker falls behind"
 )
+RECEIVED_EVENTS = Counter("vigil_receive_events_total", "Events acknowledged by Kafka", ["tenant", "form"])
+REFUSED_EVENTS = Counter("vigil_receive_refused_events_total", "Events refused at the door", ["tenant", "form"])
+LEFT_OUT_EVENTS = Counter(
+    "vigil_receive_left_out_total",
+    "Requests of telemetry without a call of a model, accepted and left out",
+    ["tenant", "form"],
+)
+RECEIVE_SECONDS = Histogram(
+    "vigil_receive_request_seconds", "Time of one request, failures included", ["form", "status"]
+)
 DETECTOR_SECONDS = Histogram("vigil_detector_run_seconds", "Time of one detector run", ["detector", "outcome"])
 SIGNALS = Counter("vigil_detector_signals_total", "Signals raised", ["detector", "kind"])
 INCIDENTS_OPENED = Counter("vigil_incidents_opened_total", "Incidents opened", ["kind", "severity"])

@@ -98,6 +98,37 @@ class IngestSettings(Section):
     metrics_port: int | None = Field(None, description="Port of the Prometheus metrics on 127.0.0.1; unset = none")
 
 
+class ReceiveSettings(Section):
+    """The HTTP receiver in front of Kafka. It runs only where tokens are configured."""
+
+    tokens: SecretStr | None = Field(
+        None,
+        description="Comma-separated `tenant:token`; a tenant may have several at once, for rotation. At least 24 characters each",
+    )
+    tokens_file: Path | None = Field(
+        None, description="File of tokens, one a line: `tenant token [source]`; lines that begin with # are comments"
+    )
+    address: str = Field("127.0.0.1", description="Address to listen on")
+    port: int = Field(4318, ge=0, le=65535, description="Port; 0 = any free one")
+    topic: str = Field(
+        "vigil.received", description="Kafka topic it writes to; nobody else may, because ingest trusts its tenants"
+    )
+    max_body_bytes: int = Field(8 * 2**20, gt=0, description="Bytes of one request as sent")
+    max_decompressed_bytes: int = Field(32 * 2**20, gt=0, description="Bytes of one request after decompression")
+    max_requests: int = Field(64, gt=0, description="Requests worked on at once; more are answered 429")
+    body_timeout_s: float = Field(30.0, gt=0, description="Seconds in which a request's body must have arrived")
+    delivery_timeout_s: float = Field(
+        10.0, gt=0, description="Seconds in which Kafka must have acknowledged; else the answer is 503"
+    )
+    tls_certificate: Path | None = Field(None, description="Certificate chain (PEM); unset = plain HTTP")
+    tls_key: Path | None = Field(None, description="Private key of the certificate (PEM)")
+
+    @property
+    def configured(self) -> bool:
+        """Whether there are tokens, without which nobody may send anything."""
+        return self.tokens is not None or self.tokens_file is not None
+
+
 class DetectSettings(Section):
     """The budget of false alarms, in what people feel, and how windows close."""
 
@@ -271,6 +302,7 @@ class Settings(BaseSettings):
     clickhouse: ClickHouseSettings = Field(default_factory=ClickHouseSettings)
     record: RecordSettings = Field(default_factory=RecordSettings)
     ingest: IngestSettings = Field(default_factory=IngestSettings)
+    receive: ReceiveSettings = Field(default_factory=ReceiveSettings)
     detect: DetectSettings = Field(default_factory=DetectSettings)
     embed: EmbedSettings = Field(default_factory=EmbedSettings)
     enforcement: EnforcementSettings = Field(default_factory=EnforcementSettings)

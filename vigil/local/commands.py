@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option(
     "--without",
     multiple=True,
-    type=click.Choice(["ingest", "jobs", "dashboard"]),
+    type=click.Choice(["ingest", "receive", "jobs", "dashboard"]),
     help="Leave this process out; may be repeated.",
 )
 @common
@@ -27,7 +27,7 @@ def up(settings: Settings, as_json: bool, detach: bool, without: tuple[str, ...]
 
     Runs ClickHouse and a Kafka broker in the workspace (VIGIL_WORKSPACE), unless VIGIL_CLICKHOUSE__URL and
     VIGIL_KAFKA__BOOTSTRAP_SERVERS name others, brings the schemas up to date, creates the topics, and runs
-    `vigil ingest`, `vigil jobs` and `vigil dashboard`. A process that dies is started again. Ctrl-C stops all.
+    `vigil ingest`, `vigil jobs` and `vigil dashboard`, and `vigil receive` where tokens are configured. A process that dies is started again. Ctrl-C stops all.
     """
 
     # `common` reads this option itself; the processes get it as it was typed.
@@ -47,7 +47,8 @@ def up(settings: Settings, as_json: bool, detach: bool, without: tuple[str, ...]
         from vigil.local.run import run_in_foreground
         from vigil.local.service import PROCESSES, Service
 
-        processes = [name for name in PROCESSES if name not in without]
+        wanted = ("receive", *PROCESSES) if settings.receive.configured else PROCESSES
+        processes = [name for name in wanted if name not in without]
         run_in_foreground(Service(settings, processes=processes, config=config, say=_say), _say, started)
 
 
