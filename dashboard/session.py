@@ -11,6 +11,7 @@ from dashboard.look.palette import Theme, theme
 from dashboard.pooled import PooledWarehouse
 from vigil.clock import Clock
 from vigil.record import Record, open_record
+from vigil.record.incidents import SERVICE
 from vigil.settings import Settings, load
 from vigil.warehouse.connection import clickhouse_url
 
@@ -50,8 +51,11 @@ def now() -> datetime:
 
 
 def analyst() -> str:
-    """The name written to the record for what is done here."""
-    return settings().dashboard.analyst or getpass.getuser()
+    """The name written to the record for what is done here: the service's own, which decides nothing, when nobody's is known."""
+    try:
+        return settings().dashboard.analyst or getpass.getuser()
+    except (KeyError, OSError):
+        return SERVICE  # a container under a user without a name
 
 
 def colours() -> Theme:

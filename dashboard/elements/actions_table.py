@@ -18,6 +18,8 @@ from vigil.effect import Action, ActionState
 from vigil.record.approvals import APPROVED, Approval
 from vigil.signal import SubjectType
 
+_NEVER_IN_FORCE = (ActionState.SUPPRESSED, ActionState.SHADOW, ActionState.FAILED)
+
 
 def actions_table(
     key: str, actions: Sequence[Action], *, incident: bool = False, target: bool = True, opened: str | None = None
@@ -27,7 +29,7 @@ def actions_table(
     columns = [
         Column("state", "State", "badges"),
         Column("effect", "Effect"),
-        *([Column("target", "On whom")] if target else []),
+        *([Column("target", "On whom", "mono", width="11em")] if target else []),
         Column("at", "Decided", "time"),
         Column("until", "Ends", "time"),
         Column("policy", "Policy"),
@@ -91,6 +93,8 @@ def _until(action: Action) -> Cell:
         )
     if action.lifted_by is not None:
         return Cell(text="being lifted", sub=f"by {action.lifted_by}", sort=epoch_ms(action.lift_decided_at))
+    if action.state in _NEVER_IN_FORCE:
+        return Cell(text="–", sort=0)
     if action.expires_at is None:
         return Cell(text="–" if not action.effect.restricts else "no end", sort=0)
     return Cell(

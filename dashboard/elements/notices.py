@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from dashboard.look.markup import element
+from dashboard.look.markup import element, prose
 from vigil.errors import DependencyError, VigilError
 
 
 def empty(title: str, what_to_do: str) -> None:
     """Nothing to show, and why that is or what to do about it."""
-    st.html(element("div", element("strong", title), element("p", what_to_do), classes="v-empty"))
+    st.html(element("div", element("strong", title), element("p", prose(what_to_do)), classes="v-empty"))
 
 
 def problem(what: str, error: VigilError) -> None:
@@ -23,7 +23,7 @@ def problem(what: str, error: VigilError) -> None:
         element(
             "div",
             element("strong", what),
-            element("p", str(error)),
+            element("p", prose(str(error))),
             element("p", advice, classes="v-muted") if advice else None,
             classes="v-problem",
             role="alert",

@@ -48,6 +48,19 @@ def paragraphs(text: str) -> Markup:
     return join(*(element("p", line) for line in text.splitlines() if line.strip()))
 
 
+def prose(text: str) -> Markup:
+    """A sentence in which commands stand between backticks.
+
+    >>> prose("Start it with `vigil up`.")
+    'Start it with <code class="v-code">vigil up</code>.'
+    """
+    if text.count("`") % 2:
+        return join(text)
+    return join(
+        *(element("code", part, classes="v-code") if odd % 2 else part for odd, part in enumerate(text.split("`")))
+    )
+
+
 def badge(text: str, tone: str, *, title: str | None = None, solid: bool = False) -> Markup:
     """A small label in a tone of the palette."""
     return element("span", text, classes=f"v-badge v-{tone}" + (" v-solid" if solid else ""), title=title)

@@ -200,17 +200,29 @@ def intake(warehouse: Warehouse, now: datetime) -> Intake:
         """,
         {"now": now, "ten": now - timedelta(minutes=10), "hour": now - timedelta(hours=1)},
     )[0]
-    received = read(
-        warehouse,
-        "SELECT max(received_at), count() FROM events WHERE event_time > {day:DateTime64(6, 'UTC')}",
-        {"day": now - timedelta(days=1)},
-    )[0]
     dead = read(
         warehouse,
         "SELECT count() FROM dead_letters WHERE at > {day:DateTime64(6, 'UTC')}",
         {"day": now - timedelta(days=1)},
     )[0][0]
-    return Intake(received[0] if received[1] else None, ten, hour, dead)
+    return Intake(_last_received(warehouse, now), ten, hour, dead)
+
+
+def _last_received(warehouse: Warehouse, now: datetime) -> datetime | None:
+    """When the last event arrived; None when none of a day did.
+
+    This is asked every few seconds: only when the last minutes are silent does it read a day of events.
+    """
+    for span in (timedelta(minutes=10), timedelta(days=1)):
+        [(received, number)] = read(
+            warehouse,
+            "SELECT max(received_at), count() FROM events WHERE event_time > {since:DateTime64(6, 'UTC')}",
+            {"since": now - span},
+        )
+        if number:
+            moment: datetime = received
+            return moment
+    return None
 
 
 def sources(warehouse: Warehouse, now: datetime, limit: int = 100) -> list[SourceHealth]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dashboard import routes
 from dashboard.elements.records_table import Badge, Cell, Detail, Row, as_data
-from dashboard.look.markup import badge, element, join, link, paragraphs
+from dashboard.look.markup import badge, element, join, link, paragraphs, prose
 from dashboard.views.literal import literal
 from tests.dashboard.story_cast import HOSTILE
 
@@ -81,3 +81,10 @@ def test_a_table_sends_text_literally_and_leaves_out_what_is_default() -> None:
         },
         "detail": [{"label": "Text", "text": f"{literal(HOSTILE)}\nsecond", "block": True}],
     }
+
+
+@given(st.text(alphabet="ab`<>&\"' ", max_size=40))
+def test_advice_holds_its_text_and_nothing_but_code(advice: str) -> None:
+    parsed = Parsed(prose(advice))
+    assert {tag for tag, _ in parsed.tags} <= {"code"}
+    assert parsed.text == (advice if advice.count("`") % 2 else advice.replace("`", ""))

@@ -192,7 +192,7 @@ def test_without_a_stack_the_page_says_how_to_start_one(app: App, monkeypatch: p
     monkeypatch.delenv("VIGIL_CLICKHOUSE__URL")
     page = app("timeline")
     assert not page.exception
-    assert "start one with `vigil up`" in text(page)
+    assert "start one with vigil up" in text(page)
 
 
 def test_a_wrong_setting_is_said_on_the_page(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,3 +200,35 @@ def test_a_wrong_setting_is_said_on_the_page(app: App, monkeypatch: pytest.Monke
     page = app()
     assert not page.exception
     assert "clock.speed" in text(page)
+
+
+def test_what_was_never_in_force_has_no_end(app: App) -> None:
+    shown = rows(well(app("actions")), "Actions")
+    never = [row["until"] for row in shown if row["state"] in ("[shadow]", "[suppressed]", "[failed]")]
+    assert never
+    assert set(never) == {"–"}
+    assert any(row["until"].startswith("in ") for row in shown if row["state"] == "[confirmed]")
+
+
+@pytest.mark.parametrize("unknown", [False, True])
+def test_a_console_without_a_person_says_so(app: App, monkeypatch: pytest.MonkeyPatch, unknown: bool) -> None:
+    def nobody() -> str:
+        if unknown:
+            raise KeyError("getpwuid(): uid not found: 10001")
+        return "vigil"  # as the image's user is called
+
+    monkeypatch.delenv("VIGIL_DASHBOARD__ANALYST")
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert "set VIGIL_DASHBOARD__ANALYST" in text(well(app()))
+
+
+def test_the_foot_says_which_day_it_is_for_vigil_and_a_person_is_not_warned(app: App) -> None:
+    shown = text(app())
+    assert "2026-11-24 12:00:30" in shown
+    assert "VIGIL_DASHBOARD__ANALYST" not in shown
+
+
+def test_commands_in_advice_are_set_apart_not_in_backticks(empty_app: App) -> None:
+    page = empty_app("health")
+    assert "vigil ingest --file calls.jsonl" in text(page)
+    assert "`" not in text(page)

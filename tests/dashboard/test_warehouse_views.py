@@ -209,3 +209,10 @@ def test_an_empty_warehouse_has_seen_nothing(warehouse: Warehouse) -> None:
     assert health.sources(warehouse, NOW) == []
     assert traffic.by_tenant(warehouse, NOW - HOUR, NOW).points == ()
     assert traffic.of_account(warehouse, TENANT, "a", datetime(2026, 1, 1, tzinfo=UTC), NOW).total == 0
+
+
+def test_the_last_event_is_found_after_hours_of_silence(warehouse: Warehouse) -> None:
+    received = NOW - 5 * HOUR
+    columns = ["event_id", "event_time", "received_at", "tenant_id", "source", "account_id"]
+    warehouse.insert("events", columns, [[uuid.uuid4()], [received], [received], [TENANT], ["s"], ["a"]])
+    assert health.intake(warehouse, NOW).last_received == received
