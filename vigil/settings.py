@@ -219,6 +219,14 @@ class EnforcementSettings(Section):
         None,
         description="JSON array of `{tenant_id, org_id | account_id, until?, reason}`: principals that may do what others may not",
     )
+    checkpoint_key: SecretStr | None = Field(
+        None,
+        description="Ed25519 seed (64 hex digits) that signs the ledger's daily checkpoint; unset = `ledger.key` in the workspace, made on first use",
+    )
+    checkpoint_file: Path | None = Field(
+        None,
+        description="Where checkpoints are appended, best on another machine's disk; unset = `ledger-checkpoints.jsonl` in the workspace",
+    )
     delivery_timeout_s: float = Field(10.0, gt=0, description="Seconds one delivery may take")
 
     @field_validator("protected")

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import re
 import sys
+from pathlib import Path
 from typing import BinaryIO
 
 import click
 import msgspec
 
-from enforcement.commands.session import moment, opened
+from enforcement.checkpoints import Checkpointer, read_file
+from enforcement.commands.session import moment, opened, time_of
+from enforcement.exports.cases import kinds_of, read_cases
+from enforcement.exports.statements import statement
+from enforcement.exports.transparency import flat, report
 from vigil.errors import EXIT_FINDING, UsageError
 from vigil.options import common, print_json, print_table
+from vigil.record import checkpoints
 from vigil.record import ledger as store
 from vigil.record.ledger import Head
 from vigil.settings import Settings
@@ -47,25 +53,85 @@ def show(settings: Settings, as_json: bool, limit: int, entry_type: str | None, 
 
 @ledger.command()
 @click.option("--head", "noted", help="A head noted earlier, as SEQ:HASH: the chain must still contain it.")
+@click.option(
+    "--checkpoints",
+    "kept",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Checkpoints kept elsewhere, one JSON object a line: the chain must contain them all.",
+)
+@click.option("--public-key", help="The key that must have signed the checkpoints, 64 hex digits.")
 @common
-def verify(settings: Settings, as_json: bool, noted: str | None) -> None:
+def verify(settings: Settings, as_json: bool, noted: str | None, kept: Path | None, public_key: str | None) -> None:
     """Recompute every hash; exit status 1 names the first entry that was changed, is missing or was moved.
 
-    Note the head it prints outside the database: against it, a chain that was cut off or rewritten shows as well.
+    The chain is also held against the signed checkpoints in the record. Keep checkpoints, or the head it prints,
+    outside the database: against them, a chain that was cut off or rewritten together with them shows as well.
     """
     with opened(settings) as record, record.read() as connection:
-        found = store.verify(connection, None if noted is None else _head(noted))
+        signed = [*checkpoints.stored(connection), *([] if kept is None else read_file(kept))]
+        heads = [one.head for one in signed] + ([] if noted is None else [_head(noted)])
+        found = store.verify(connection, heads)
+    wrong = checkpoints.problems(signed, public_key)
+    problem = found.problem or (wrong[0] if wrong else None)
     head = f"{found.head.seq}:{found.head.hash}"
     if as_json:
-        print_json(
-            {"ok": found.ok, "entries": found.entries, "head": head, "bad_seq": found.bad_seq, "problem": found.problem}
-        )
-    elif found.ok:
-        click.echo(f"{found.entries} entries hold; head {head}")
+        counts = {"entries": found.entries, "checkpoints": len(signed)}
+        print_json({"ok": problem is None, **counts, "head": head, "bad_seq": found.bad_seq, "problem": problem})
+    elif problem is None:
+        held = f"; {len(signed)} checkpoint(s) hold as well" if signed else ""
+        click.echo(f"{found.entries} entries hold; head {head}{held}")
     else:
-        click.echo(f"the ledger does not hold: {found.problem}; the {found.entries} entries before it do", err=True)
-    if not found.ok:
+        click.echo(f"the ledger does not hold: {problem}; the {found.entries} entries before it do", err=True)
+    if problem is not None:
         sys.exit(EXIT_FINDING)
+
+
+@ledger.command()
+@common
+def checkpoint(settings: Settings, as_json: bool) -> None:
+    """Sign the head of the ledger as the day's checkpoint, append it to the file of checkpoints, and print it."""
+    with opened(settings) as record:
+        checkpointer = Checkpointer(record, settings.make_clock(), settings)
+        taken = checkpointer.run_once()
+    if as_json:
+        print_json({"taken": taken is not None, **({} if taken is None else msgspec.structs.asdict(taken))})
+    elif taken is None:
+        click.echo(f"the day has its checkpoint already (or the ledger is empty); {checkpointer.file} has them")
+    else:
+        click.echo(f"{taken.day}: {taken.seq}:{taken.hash}, signed with {taken.public_key}, in {checkpointer.file}")
+
+
+_SINCE = click.option("--from", "since", help="From this time on, e.g. 2026-11-01.")
+_UNTIL = click.option("--to", "until", help="Before this time.")
+
+
+@ledger.command()
+@_SINCE
+@_UNTIL
+@common
+def statements(settings: Settings, as_json: bool, since: str | None, until: str | None) -> None:
+    """Statements of reasons (fields of DSA Art. 17), one JSON object a line for each restriction that took effect."""
+    with opened(settings) as record, record.read() as connection:
+        cases = read_cases(connection, time_of(since, "--from"), time_of(until, "--to"))
+        kinds = kinds_of(connection, cases)
+        for case in cases:
+            if case.in_force_at is not None:
+                print_json(statement(case, kinds.get(case.incident_id or "")))
+
+
+@ledger.command()
+@_SINCE
+@_UNTIL
+@common
+def transparency(settings: Settings, as_json: bool, since: str | None, until: str | None) -> None:
+    """Counts for a transparency report (fields of DSA Art. 15 and 24) over what was decided in the span."""
+    with opened(settings) as record, record.read() as connection:
+        cases = read_cases(connection, time_of(since, "--from"), time_of(until, "--to"))
+        counts = report(cases, kinds_of(connection, cases))
+    if as_json:
+        print_json(counts)
+        return
+    print_table("transparency", ("what", "number"), [(name, str(value)) for name, value in flat(counts)])
 
 
 @ledger.command()

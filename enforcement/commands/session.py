@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
@@ -71,3 +71,14 @@ def span_of(text: str) -> timedelta:
     if span is None:
         raise UsageError(f"--for expects a span such as 30m, 4h or 7d, not {text!r}")
     return span
+
+
+def time_of(text: str | None, option: str) -> datetime | None:
+    """The time an option names, UTC unless it says otherwise; None stays None. Raises UsageError."""
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{option} expects a time such as 2026-11-01T12:00:00Z, not {text!r}") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

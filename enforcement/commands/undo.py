@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Any
 
 import click
 import msgspec
 
 from enforcement.commands.actions import actions
-from enforcement.commands.session import acting, moment, name_of, opened, principal
+from enforcement.commands.session import acting, moment, name_of, opened, principal, time_of
 from enforcement.undo import Preview, Selection, preview, undo
-from vigil.errors import UsageError
 from vigil.options import common, print_json, print_table
 from vigil.settings import Settings
 
@@ -54,8 +52,8 @@ def undo_them(
         incident_id=incident_id,
         ring=ring,
         target=None if account is None else principal(account),
-        since=_moment(since, "--from"),
-        until=_moment(until, "--to"),
+        since=time_of(since, "--from"),
+        until=time_of(until, "--to"),
     )
     clock = settings.make_clock()
     with opened(settings) as record:
@@ -108,13 +106,3 @@ def _show(seen: Preview, as_json: bool) -> None:
         click.echo(f"… and {seen.total - _SHOWN} more; --json lists them all")
     if seen.total:
         click.echo("nothing was changed; add --yes --reason '…' to do it")
-
-
-def _moment(text: str | None, option: str) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{option} expects a time such as 2026-11-01T12:00:00Z, not {text!r}") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)

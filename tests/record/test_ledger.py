@@ -99,6 +99,27 @@ def test_any_changed_field_of_any_row_is_found_and_named(
             assert found.bad_seq == seq
 
 
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seq=st.integers(1, ENTRIES),
+    field=st.sampled_from([name for name in FIELDS if name != "seq"]),
+    position=st.integers(0, 10_000),
+    change=st.integers(1, 255),
+)
+@pytest.mark.parametrize("record", ["sqlite"], indirect=True)
+def test_any_changed_byte_of_any_row_is_found(chain: Record, seq: int, field: str, position: int, change: int) -> None:
+    with tampering(chain) as connection:
+        stored = f"SELECT CAST({field} AS BLOB) FROM ledger WHERE seq = :seq"
+        raw = bytearray(connection.execute(text(stored), {"seq": seq}).scalar_one())
+        raw[position % len(raw)] ^= change
+        changed = text(f"UPDATE ledger SET {field} = CAST(:raw AS TEXT) WHERE seq = :seq")
+        connection.execute(changed, {"raw": bytes(raw), "seq": seq})
+        found = ledger.verify(connection)
+        assert not found.ok
+        # A changed `prev_hash` or `hash` may show at the entry beside it.
+        assert found.bad_seq in (seq - 1, seq, seq + 1)
+
+
 def test_a_missing_entry_is_named(chain: Record) -> None:
     for seq in range(1, ENTRIES):
         with tampering(chain) as connection:

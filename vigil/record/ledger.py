@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, insert, select, text
 
 from vigil.effect import LedgerEntry
 from vigil.record.incident_rows import storable
@@ -23,6 +23,8 @@ GENESIS = "0" * 64
 """`prev_hash` of the first entry."""
 
 _PAGE_ROWS = 1_000
+_SQLITE_TIME = "%Y-%m-%d %H:%M:%S.%f"
+"""How SQLAlchemy stores a time on SQLite."""
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -132,26 +134,67 @@ def stream(connection: Connection) -> Iterator[LedgerEntry]:
         after = page[-1].seq
 
 
-def verify(connection: Connection, noted: Head | None = None) -> Verification:
+def verify(connection: Connection, noted: Head | Iterable[Head] | None = None) -> Verification:
     """Walk the chain from the first entry; stops at the first that was changed, is missing or was moved.
 
-    With `noted`, a head kept elsewhere, the chain must also still contain exactly that entry.
+    With `noted`, heads kept elsewhere, the chain must also still contain exactly these entries. On SQLite the stored
+    bytes are compared, so that a change that reads the same shows too.
     """
+    heads = [] if noted is None else [noted] if isinstance(noted, Head) else list(noted)
+    wanted = {head.seq: head.hash for head in heads}
     before: LedgerEntry | None = None
     good = Head(0, GENESIS)
-    for entry in stream(connection):
+    for seq, entry in _stored(connection):
+        if entry is None:
+            return Verification(good.seq, good, seq, f"entry {seq} was changed: it is not what the ledger writes")
         problem = _problem(connection, entry, before, good)
         if problem is not None:
-            bad_seq, text = problem
-            return Verification(good.seq, good, bad_seq, text)
-        if noted is not None and entry.seq == noted.seq and entry.hash != noted.hash:
-            text = f"entry {entry.seq} is not the one that was noted: the chain was rewritten there or before"
-            return Verification(good.seq, good, entry.seq, text)
+            bad_seq, said = problem
+            return Verification(good.seq, good, bad_seq, said)
+        if entry.hash != wanted.get(entry.seq, entry.hash):
+            said = f"entry {entry.seq} is not the one that was noted: the chain was rewritten there or before"
+            return Verification(good.seq, good, entry.seq, said)
         before, good = entry, Head(entry.seq, entry.hash)
-    if noted is not None and noted.seq > good.seq:
-        text = f"entries {good.seq + 1} to {noted.seq} are missing: the chain ended at {noted.seq} when it was noted"
-        return Verification(good.seq, good, good.seq + 1, text)
+    last = max(wanted, default=0)
+    if last > good.seq:
+        said = f"entries {good.seq + 1} to {last} are missing: the chain ended at {last} when it was noted"
+        return Verification(good.seq, good, good.seq + 1, said)
     return Verification(good.seq, good)
+
+
+def _stored(connection: Connection) -> Iterator[tuple[int, LedgerEntry | None]]:
+    """Number and entry of every row; None for a row that no writer of the ledger can have written."""
+    if connection.dialect.name != "sqlite":
+        for entry in stream(connection):
+            yield entry.seq, entry
+        return
+    texts = ("at", "actor", "entry_type", "payload", "prev_hash", "hash")
+    columns = ", ".join(f"CAST({name} AS BLOB) AS {name}" for name in texts)
+    page = text(f"SELECT seq, {columns} FROM ledger WHERE seq > :after ORDER BY seq LIMIT {_PAGE_ROWS}")  # noqa: S608  (constants)
+    after = -(2**63)
+    while rows := connection.execute(page, {"after": after}).all():
+        for row in rows:
+            yield row.seq, _entry_of_bytes(row)
+        after = rows[-1].seq
+
+
+def _entry_of_bytes(row: Row[Any]) -> LedgerEntry | None:
+    try:
+        at = row.at.decode("ascii")
+        moment = datetime.strptime(at, _SQLITE_TIME).replace(tzinfo=UTC)
+        if moment.strftime(_SQLITE_TIME) != at:
+            return None
+        return LedgerEntry(
+            seq=row.seq,
+            at=moment,
+            actor=row.actor.decode(),
+            entry_type=row.entry_type.decode(),
+            payload=row.payload.decode(),
+            prev_hash=row.prev_hash.decode(),
+            hash=row.hash.decode(),
+        )
+    except (ValueError, AttributeError):  # not UTF-8, not a time, not a text at all
+        return None
 
 
 def _problem(
