@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
-from enforcement.adapters import Adapter, Answer, Delivered, Refused, Unreachable
+from enforcement.adapters import Adapter, Answer, Delivered, Refused, Unreachable, confirming
 from enforcement.outcomes import Outcomes
 from enforcement.spans import span_of
 from vigil import metrics
@@ -36,6 +36,8 @@ _ROWS_AT_ONCE = 200
 
 _FIRST_RETRY_S = 2.0
 _LONGEST_RETRY_S = 900.0
+_LONGEST_PAUSE_S = 7200.0
+"""Longer than any pause: jitter and what the other side asks for (an hour at most) included."""
 
 _LOG = get_logger("dispatch")
 
@@ -44,13 +46,23 @@ class Dispatcher:
     """Delivers what is due, in the order of decisions for each target.
 
     `adapters` are by the name that rows carry. Several dispatchers may run at once, in threads or processes.
+    `lease_s`: real seconds a claimed row is this one's, longer than a call and reading back what it did can take.
     """
 
-    def __init__(self, record: Record, clock: Clock, adapters: Mapping[str, Adapter], settings: Settings) -> None:
+    def __init__(
+        self,
+        record: Record,
+        clock: Clock,
+        adapters: Mapping[str, Adapter],
+        settings: Settings,
+        *,
+        lease_s: float | None = None,
+    ) -> None:
         self._record = record
         self._clock = clock
         self._adapters = adapters
-        self._lease_s = 2 * settings.enforcement.delivery_timeout_s + 30
+        # A call and reading back what it did, and time to write that down.
+        self._lease_s = lease_s or 2 * settings.enforcement.delivery_timeout_s + 30
         self._worker = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._outcomes = Outcomes(clock)
 
@@ -69,6 +81,7 @@ class Dispatcher:
     def _claim(self) -> list[OutboxRow]:
         now = self._clock.now()
         until = now + span_of(self._clock, self._lease_s)
+        longest = span_of(self._clock, _LONGEST_PAUSE_S)
         with self._record.read() as connection:
             if not outbox.count_pending(connection):
                 return []
@@ -81,7 +94,10 @@ class Dispatcher:
                 switches = kill_switches.active(connection, now)
                 for adapter in outbox.pending_adapters(connection):
                     limit = _CALLS_AT_ONCE if self._waits(adapter) else _ROWS_AT_ONCE
-                    for row in outbox.claim(connection, now, self._worker, until, limit, adapter=adapter):
+                    rows = outbox.claim(
+                        connection, now, self._worker, until, limit, adapter=adapter, longest_pause=longest
+                    )
+                    for row in rows:
                         if self._withdrawn(connection, row, switches, now):
                             withdrawn += 1
                         else:
@@ -141,7 +157,7 @@ class Dispatcher:
             answer: Answer = Unreachable(f"no adapter {row.adapter!r} is configured; see VIGIL_ENFORCEMENT__ADAPTER")
         else:
             try:
-                answer = adapter.deliver(row.delivery)
+                answer = confirming.deliver(adapter, row.delivery)
             except Exception as error:  # noqa: BLE001  (a fault in one adapter must not stop the others; it is retried and paged)
                 _LOG.error("adapter failed", adapter=row.adapter, action=row.action_id, error=repr(error))
                 answer = Unreachable(f"the adapter {row.adapter} failed: {type(error).__name__}")

@@ -36,8 +36,8 @@ class Outcomes:
             connection, action, ActionState.CONFIRMED, now, pages.SYSTEM, "confirmed", details, confirmed_at=now
         )
         if action.effect is EffectKind.LIFT and action.reverses is not None:
-            original = actions.get(connection, action.reverses)
-            if original.state in ON_DUTY:
+            original = actions.find(connection, [action.reverses]).get(action.reverses)
+            if original is not None and original.state in ON_DUTY:
                 decisions.move(
                     connection,
                     original,

@@ -60,6 +60,16 @@ def lift(loop: Loop) -> str:
     return f"{lifted} effects lifted"
 
 
+def reconcile(loop: Loop) -> str:
+    """What the gateway has in force against what the record has."""
+    found = loop.reconcile()
+    if found.missing or found.stray:
+        loop.dispatch()
+    if found.unread:
+        raise VigilError("; ".join(found.unread))
+    return f"{found.missing} missing effects delivered again, {found.stray} stray ones lifted"
+
+
 CATALOGUE: tuple[Job, ...] = (
     Job(
         "detect",
@@ -105,6 +115,15 @@ CATALOGUE: tuple[Job, ...] = (
         "ends effects whose time is over",
         "people stay restricted for longer than was decided",
         lift,
+    ),
+    Job(
+        "reconcile",
+        lambda settings: timedelta(seconds=settings.reconcile_every_s),
+        timedelta(minutes=2),
+        "trust-and-safety",
+        "compares what the gateway has in force with the record, both ways, and mends the difference",
+        "an effect that the gateway lost, or has without reason, is not noticed",
+        reconcile,
     ),
     Job(
         "housekeeping",

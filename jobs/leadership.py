@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 import uuid
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, Row, insert, select, update
 
 from vigil.clock import Clock
 from vigil.record import Record
@@ -33,9 +36,21 @@ def span_of_real_seconds(clock: Clock, seconds: float) -> timedelta:
 class Leadership:
     """This process's claim to be the active scheduler."""
 
-    def __init__(self, record: Record, clock: Clock, holder: str | None = None) -> None:
+    def __init__(
+        self,
+        record: Record,
+        clock: Clock,
+        holder: str | None = None,
+        *,
+        lease_s: float = LEASE_REAL_S,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._record = record
         self._clock = clock
+        self._lease_s = lease_s
+        self._monotonic = monotonic
+        self._seen: tuple[str, int, datetime] | None = None
+        self._seen_at = monotonic()
         self.holder = holder or f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self.fence: int | None = None
         """The fencing number while this process leads, else None."""
@@ -43,13 +58,13 @@ class Leadership:
     def campaign(self) -> bool:
         """Take or renew the lease; whether this process leads now. Raises RecordUnavailable."""
         now = self._clock.now()
-        until = now + span_of_real_seconds(self._clock, LEASE_REAL_S)
+        until = now + span_of_real_seconds(self._clock, self._lease_s)
         with self._record.write() as connection:
             lease = connection.execute(select(leases).where(leases.c.role == ROLE)).one_or_none()
             if lease is None:
                 self.fence = 1
                 connection.execute(insert(leases).values(role=ROLE, holder=self.holder, fence=1, until=until))
-            elif lease.holder == self.holder or lease.until <= now:
+            elif lease.holder == self.holder or lease.until <= now or self._stands_still(lease):
                 # A holder whose lease ran out has led until nobody else did: its number grows as well.
                 renewed = lease.holder == self.holder and lease.until > now
                 self.fence = lease.fence if renewed else lease.fence + 1
@@ -61,6 +76,16 @@ class Leadership:
             else:
                 self.fence = None
         return self.fence is not None
+
+    def _stands_still(self, lease: Row[Any]) -> bool:
+        """Whether the lease was not renewed for twice its length by this process's own stopwatch.
+
+        Its end may lie hours ahead when the clock was set back since; nobody would lead until then.
+        """
+        seen = (lease.holder, lease.fence, lease.until)
+        if seen != self._seen:
+            self._seen, self._seen_at = seen, self._monotonic()
+        return self._monotonic() - self._seen_at > 2 * self._lease_s
 
     def holds(self, connection: Connection) -> bool:
         """Whether this process still leads, as the record says in this transaction."""

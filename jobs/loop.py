@@ -20,6 +20,7 @@ from enforcement.engine import Enforcer
 from enforcement.incidents import Correlator
 from enforcement.lifts import Lifter
 from enforcement.policies import Policy
+from enforcement.reconcile import Reconciled, Reconciler
 from vigil.clock import Clock
 from vigil.permitted import PermittedPrincipals
 from vigil.record import Record
@@ -69,9 +70,12 @@ class Loop:
         self.enforcer = Enforcer(record, clock, settings, policies, accounts, permitted)
         self.dispatcher = Dispatcher(record, clock, adapters, settings)
         self.lifter = Lifter(record, clock)
+        self.reconciler = Reconciler(record, clock, adapters)
         self.seconds: dict[str, float] = dict.fromkeys(("detect", "enforce"), 0.0)
         """Real seconds spent so far, for reports: detecting, and everything after it."""
-        self._turns = {step: threading.Lock() for step in ("detect", "correlate", "enforce", "dispatch", "lift")}
+        self._turns = {
+            step: threading.Lock() for step in ("detect", "correlate", "enforce", "dispatch", "lift", "reconcile")
+        }
 
     def tick(self) -> TickReport:
         """Look, and act upon what is found before returning.
@@ -111,6 +115,11 @@ class Loop:
         """End effects whose time is over; returns their number."""
         with self._turn("lift", "enforce"):
             return self.lifter.run_once()
+
+    def reconcile(self) -> Reconciled:
+        """Compare what is in force at the gateway with the record, both ways."""
+        with self._turn("reconcile", "enforce"):
+            return self.reconciler.run_once()
 
     def close(self) -> None:
         """Close the record and this thread's connection to the warehouse."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.events import EVENT_JOB_ERROR, EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent, JobExecutionEvent
@@ -28,6 +30,7 @@ MIN_INTERVAL_REAL_S = 0.25
 
 SHUTDOWN_BUDGET_S = 25.0
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LOOK_AT_CLOCK_S = 1.0
 
 
 class Cadence:
@@ -54,16 +57,39 @@ class Cadence:
         return IntervalTrigger(seconds=self._clock.real_seconds(self.every), start_date=start, timezone=UTC)
 
 
+class ClockWatch:
+    """Notices when the machine's clock is set, by a stopwatch that nobody sets."""
+
+    TOLERANCE_S = 2.0
+
+    def __init__(self, wall: Callable[[], float] = time.time, stopwatch: Callable[[], float] = time.monotonic) -> None:
+        self._wall, self._stopwatch = wall, stopwatch
+        self._offset = wall() - stopwatch()
+
+    def jump(self) -> float:
+        """Seconds by which it was moved since the last look; 0 when that is less than slewing explains."""
+        offset = self._wall() - self._stopwatch()
+        moved, self._offset = offset - self._offset, offset
+        return moved if abs(moved) > self.TOLERANCE_S else 0.0
+
+
 class Scheduler:
     """Schedules the catalogue. `run` blocks until `stop` is set and returns once running jobs have ended."""
 
     def __init__(
-        self, loop: Loop, settings: Settings, leadership: Leadership, *, catalogue: tuple[Job, ...] = CATALOGUE
+        self,
+        loop: Loop,
+        settings: Settings,
+        leadership: Leadership,
+        *,
+        catalogue: tuple[Job, ...] = CATALOGUE,
+        renew_s: float = RENEW_REAL_S,
     ) -> None:
         self._loop = loop
         self._settings = settings.jobs
         self._catalogue = catalogue
         self._leadership = leadership
+        self._renew_s = renew_s
         self._led: bool | None = None
         self.runner = JobRunner(loop, leadership)
         self._timers = BackgroundScheduler(
@@ -81,13 +107,14 @@ class Scheduler:
     def run(self, stop: threading.Event) -> tuple[str, ...]:
         """Run jobs until `stop`; the names of jobs that did not end within the shutdown budget."""
         self._campaign()
-        self._timers.add_job(self._campaign, IntervalTrigger(seconds=RENEW_REAL_S, timezone=UTC), id="lease")
-        self._timers.add_job(self.runner.check_deadlines, IntervalTrigger(seconds=1, timezone=UTC), id="deadlines")
-        for job in self._catalogue:
-            cadence = Cadence(job.every(self._settings), self._loop.clock)
-            self._timers.add_job(self._turn, cadence.trigger(), args=(job, cadence), id=job.name)
+        self._set_timers()
         self._timers.start()
-        stop.wait()
+        watch = ClockWatch()
+        while not stop.wait(_LOOK_AT_CLOCK_S):
+            if jump := watch.jump():
+                # Timers wait for a time of day: after a jump back they would be silent until it comes again.
+                log.warning("the machine's clock was changed; timers are set anew", jump_s=round(jump, 1))
+                self._set_timers()
         log.info("stopping", budget_s=SHUTDOWN_BUDGET_S)
         self._loop.stop.set()
         self._timers.shutdown(wait=False)
@@ -97,6 +124,15 @@ class Scheduler:
         except DependencyError as error:
             log.warning("the lease could not be given back; it ends by itself", detail=str(error))
         return unfinished
+
+    def _set_timers(self) -> None:
+        add = self._timers.add_job
+        add(self._campaign, IntervalTrigger(seconds=self._renew_s, timezone=UTC), id="lease", replace_existing=True)
+        deadlines = IntervalTrigger(seconds=1, timezone=UTC)
+        add(self.runner.check_deadlines, deadlines, id="deadlines", replace_existing=True)
+        for job in self._catalogue:
+            cadence = Cadence(job.every(self._settings), self._loop.clock)
+            add(self._turn, cadence.trigger(), args=(job, cadence), id=job.name, replace_existing=True)
 
     def _turn(self, job: Job, cadence: Cadence) -> None:
         if self._leadership.fence is not None and not self._loop.stop.is_set():

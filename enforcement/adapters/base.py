@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
 from vigil.delivery import Delivery
+from vigil.effect import EffectKind, Target
 
 
 class Delivered(msgspec.Struct, frozen=True):
@@ -46,4 +47,29 @@ class Adapter(Protocol):
 
     def deliver(self, delivery: Delivery) -> Answer:
         """Hand over one effect."""
+        ...
+
+
+class InForce(msgspec.Struct, frozen=True, kw_only=True):
+    """One effect that the other side says is in force, by the action that imposed it."""
+
+    action_id: str
+    effect: EffectKind
+    target: Target
+
+
+@runtime_checkable
+class ReadsBack(Protocol):
+    """An adapter whose other side can be asked what is in force: its word is checked, and reconciled with the record.
+
+    Both return within the deadline and raise nothing. Only what vigil imposed counts, whatever else the other side
+    restricts for reasons of its own.
+    """
+
+    def holds(self, delivery: Delivery) -> bool | Unreachable:
+        """Whether the effect that the delivery speaks of (of a lift: the one it reverses) is in force now."""
+        ...
+
+    def in_force(self) -> tuple[InForce, ...] | Unreachable:
+        """All that vigil has in force there now."""
         ...

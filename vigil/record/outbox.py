@@ -17,11 +17,11 @@ import msgspec
 from sqlalchemy import Connection, Row, exists, func, insert, select, update
 
 from vigil.delivery import Delivery, delivery_of
-from vigil.effect import Action, EffectKind
+from vigil.effect import Action, ActionState, EffectKind
 from vigil.ids import prefixed
-from vigil.record.action_rows import target_key
+from vigil.record.action_rows import action_of, target_key
 from vigil.record.incident_rows import storable
-from vigil.record.schema import outbox
+from vigil.record.schema import actions, outbox
 
 _CHUNK = 500
 """Parameters of one statement."""
@@ -217,6 +217,45 @@ def cancel(connection: Connection, action_id: str, now: datetime) -> OutboxRow |
     return row
 
 
+def deliver_again(connection: Connection, action: Action, now: datetime) -> None:
+    """Put out once more what was delivered before, under a new key: the other side must not take it for a repeat."""
+    query = select(outbox.c.idempotency_key).where(outbox.c.action_id == action.action_id)
+    _, _, number = str(connection.execute(query).scalar_one()).partition(".")
+    key = f"{action.action_id}.{int(number or 1) + 1}"
+    connection.execute(
+        update(outbox)
+        .where(outbox.c.action_id == action.action_id)
+        .values(
+            state=OutboxState.PENDING.value,
+            idempotency_key=key,
+            payload=_payload(action, key),
+            seq=_next_seq(connection),
+            created_at=now,
+            not_before=now,
+            attempts=0,
+            leased_by=None,
+            leased_until=None,
+            first_failed_at=None,
+            last_error=None,
+            delivered_at=None,
+        )
+    )
+
+
+def confirmed(connection: Connection, adapter: str) -> list[Action]:
+    """Restricting effects in force that went out through the adapter, oldest first."""
+    query = (
+        select(actions)
+        .join(outbox, outbox.c.action_id == actions.c.action_id)
+        .where(
+            outbox.c.adapter == adapter,
+            actions.c.state == ActionState.CONFIRMED.value,
+            actions.c.effect.in_([kind.value for kind in EffectKind if kind.restricts]),
+        )
+    )
+    return [action_of(row) for row in connection.execute(query.order_by(actions.c.at, actions.c.action_id))]
+
+
 def of_action(connection: Connection, action_id: str) -> OutboxRow | None:
     """The row of an action; None when nothing was to be delivered."""
     row = connection.execute(select(outbox).where(outbox.c.action_id == action_id)).one_or_none()
@@ -285,8 +324,11 @@ def _next_seq(connection: Connection) -> int:
     return int(connection.execute(select(func.coalesce(func.max(outbox.c.seq), 0))).scalar_one()) + 1
 
 
-def _payload(action: Action) -> str:
-    return msgspec.json.encode(delivery_of(action), order="sorted").decode()
+def _payload(action: Action, key: str | None = None) -> str:
+    delivery = delivery_of(action)
+    if key is not None:
+        delivery = msgspec.structs.replace(delivery, idempotency_key=key)
+    return msgspec.json.encode(delivery, order="sorted").decode()
 
 
 def _row(row: Row[Any]) -> OutboxRow:
