@@ -12,7 +12,7 @@ WORKERS ?= 2
 STAMP := $(VENV)/.installed-dev
 DEFAULT_STAMP := $(VENV)/.installed
 
-.PHONY: install install-default lint test bench docs demo lock clean
+.PHONY: install install-default lint test bench evaluate faults fuzz docs demo lock clean
 
 install: $(STAMP)
 
@@ -54,6 +54,19 @@ test: lint
 bench: $(STAMP)
 	$(BIN)/vigil bench latency $(if $(JSON),--json) $(ARGS)
 	$(BIN)/vigil bench ingest $(if $(JSON),--json) $(ARGS)
+
+# The detection scoreboard; exit status 1 when detection got worse than the result kept in docs/evaluation.
+evaluate: $(STAMP)
+	$(BIN)/vigil evaluate suite $(if $(JSON),--json) $(ARGS)
+
+# SIGKILL, SIGSTOP, full disks, lost answers: everything is recounted, what was lost or done twice is printed.
+# `ARGS="--kills 50 --faults 1000 --seed 7"`; JSON=1 prints one JSON object on the last line.
+faults: $(STAMP)
+	JSON=$(JSON) $(BIN)/python -m tests.faults $(ARGS)
+
+# Every dialect and the receiver over a million made inputs: no crash, no hang, nothing lost. INPUTS, SEED, PROCESSES.
+fuzz: $(STAMP)
+	JSON=$(JSON) $(BIN)/python -m tests.fuzz
 
 # Rewrites the generated pages (settings, command line); `make test` fails when they are stale.
 docs: $(STAMP)

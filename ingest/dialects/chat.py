@@ -124,7 +124,7 @@ def _part_texts(parts: Sequence[Any]) -> Iterator[str]:
         if isinstance(part, str):
             yield part
         elif isinstance(part, Mapping):
-            kind = part.get("type")
+            kind = _word(part.get("type"))
             if kind in _TOOL_PARTS or kind in _HIDDEN_PARTS:
                 continue
             for key in _TEXT_KEYS:
@@ -159,7 +159,7 @@ def _tools(message: Mapping[str, Any], content: Any) -> Iterator[str]:
         yield single["name"]
     if isinstance(content, list):
         for part in content:
-            if isinstance(part, Mapping) and part.get("type") in _TOOL_PARTS and isinstance(part.get("name"), str):
+            if isinstance(part, Mapping) and _word(part.get("type")) in _TOOL_PARTS and isinstance(part.get("name"), str):
                 yield part["name"]
 
 

@@ -44,7 +44,7 @@ def unwrap(raw: bytes) -> tuple[Envelope, bytes]:
         if end < 0:
             raise msgspec.DecodeError
         envelope = _head.decode(raw[:end])
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise BadEvent(
             "not_received",
             "the record was not written by `vigil receive`: let nobody else write to its topic, or read the topic"

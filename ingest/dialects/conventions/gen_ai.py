@@ -84,7 +84,7 @@ def is_call(attributes: Mapping[str, Any]) -> bool | None:
     """Whether the attributes are those of a call; None where this convention does not say."""
     operation = attributes.get(OPERATION)
     if operation is not None:
-        return operation not in WRAPPERS
+        return not (isinstance(operation, str) and operation in WRAPPERS)
     return True if any(marker in attributes for marker in MARKERS) else None
 
 

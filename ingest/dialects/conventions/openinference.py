@@ -70,7 +70,7 @@ FIRST_TOKEN_EVENT = "First Token Stream Event"  # noqa: S105 - the name of an ev
 def is_call(attributes: Mapping[str, Any]) -> bool | None:
     """Whether the attributes are those of a call; None where this convention does not say."""
     kind = attributes.get(KIND)
-    return None if kind is None else kind in CALLS
+    return None if kind is None else _operation(kind) is not None
 
 
 def read(fields: dict[str, Any], attributes: Mapping[str, Any], used: set[str]) -> None:
