@@ -1,8 +1,9 @@
 """The commands of this room; `vigil/cli.py` finds them here by name."""
 
-from enforcement.commands import appeals, undo
+from enforcement.commands import appeals, policy_checks, undo
 from enforcement.commands.accounts import accounts
 from enforcement.commands.actions import actions
+from enforcement.commands.alerts import alerts
 from enforcement.commands.incidents import incidents
 from enforcement.commands.labels import labels
 from enforcement.commands.ledger import ledger
@@ -12,6 +13,7 @@ from enforcement.commands.work import dispatch, enforce
 __all__ = [
     "accounts",
     "actions",
+    "alerts",
     "appeals",
     "dispatch",
     "enforce",
@@ -19,5 +21,6 @@ __all__ = [
     "labels",
     "ledger",
     "policies",
+    "policy_checks",
     "undo",
 ]

@@ -28,13 +28,13 @@ def _folder(settings: Settings, folder: Path | None) -> tuple[Policy, ...]:
     return load_policies(folder or settings.policies)
 
 
-_FOLDER = click.option(
+FOLDER = click.option(
     "--policies", "folder", type=click.Path(path_type=Path), help="Folder of policy files; default: VIGIL_POLICIES."
 )
 
 
 @policies.command("list")
-@_FOLDER
+@FOLDER
 @common
 def list_them(settings: Settings, as_json: bool, folder: Path | None) -> None:
     """The policies that would decide now."""
@@ -64,7 +64,7 @@ def list_them(settings: Settings, as_json: bool, folder: Path | None) -> None:
 @policies.command()
 @click.argument("name")
 @click.option("--version", "version", help="A version that decided something; default: the file's.")
-@_FOLDER
+@FOLDER
 @common
 def show(settings: Settings, as_json: bool, name: str, version: str | None, folder: Path | None) -> None:
     """A policy's text, as it is or as it was."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -12,22 +14,30 @@ from vigil.errors import ConfigError
 _SUFFIXES = (".yaml", ".yml")
 
 
+@contextmanager
+def policy_folder(folder: Path | None) -> Iterator[Path]:
+    """The folder of policies; None: the starter pack's."""
+    if folder is not None:
+        yield folder
+        return
+    with as_file(files("enforcement.policies").joinpath("starter")) as starter:
+        yield starter
+
+
 def load_policies(folder: Path | None) -> tuple[Policy, ...]:
     """The policies of a folder by name; None: the starter pack.
 
     Raises ConfigError with one line for each file that is wrong, and when two files hold the same policy.
     """
-    if folder is None:
-        with as_file(files("enforcement.policies").joinpath("starter")) as starter:
-            return _load(starter, "starter pack: ")
-    return _load(folder, f"{folder}/")
+    with policy_folder(folder) as found:
+        return _load(found, "starter pack: " if folder is None else f"{folder}/")
 
 
 def _load(folder: Path, shown: str) -> tuple[Policy, ...]:
     if not folder.is_dir():
         raise ConfigError(f"there is no folder {folder} of policies; check VIGIL_POLICIES or --policies")
     try:
-        found = sorted(path for path in folder.iterdir() if path.suffix in _SUFFIXES and not path.name.startswith("."))
+        found = sorted(path for path in folder.iterdir() if _is_policy(path))
     except OSError as error:
         raise ConfigError(f"cannot read the policies in {folder}: {error.strerror}") from error
     if not found:
@@ -46,3 +56,7 @@ def _load(folder: Path, shown: str) -> tuple[Policy, ...]:
     if mistakes:
         raise ConfigError("\n".join(mistakes))
     return tuple(policies[name] for name in sorted(policies))
+
+
+def _is_policy(path: Path) -> bool:
+    return path.suffix in _SUFFIXES and not path.name.startswith(".") and not path.name.endswith(".test.yaml")

@@ -58,7 +58,7 @@ PRINCIPALS = (SubjectType.END_USER, SubjectType.API_KEY, SubjectType.ACCOUNT, Su
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,99}")
 
-_PARAMETERS: Mapping[EffectKind, Mapping[str, Callable[[Value], Any]]] = {
+PARAMETERS: Mapping[EffectKind, Mapping[str, Callable[[Value], Any]]] = {
     EffectKind.LOG: {},
     EffectKind.NOTIFY_OWNER: {},
     EffectKind.THROTTLE: {"rpm": Value.whole, "tpm": Value.whole},
@@ -68,7 +68,7 @@ _PARAMETERS: Mapping[EffectKind, Mapping[str, Callable[[Value], Any]]] = {
     EffectKind.SUSPEND: {},
     EffectKind.BAN: {},
 }
-_NEEDS_ONE_OF: Mapping[EffectKind, tuple[str, ...]] = {
+NEEDS_ONE_OF: Mapping[EffectKind, tuple[str, ...]] = {
     EffectKind.THROTTLE: ("rpm", "tpm"),
     EffectKind.CAP_TOKENS: ("max_tokens",),
     EffectKind.SAFER_MODEL: ("model",),
@@ -212,7 +212,7 @@ def _rung(value: Value) -> Rung:
         value.fail(f"a rung is one effect, this one has {len(pairs)}: {', '.join(pairs)}")
     [(name, inner)] = pairs.items()
     effect = _effect(inner, name)
-    return _finish_rung(inner, effect, inner.mapping([*_PARAMETERS[effect], "for", "until_lifted"]))
+    return _finish_rung(inner, effect, inner.mapping([*PARAMETERS[effect], "for", "until_lifted"]))
 
 
 def _effect(value: Value, name: str) -> EffectKind:
@@ -227,9 +227,9 @@ def _effect(value: Value, name: str) -> EffectKind:
 
 
 def _finish_rung(value: Value, effect: EffectKind, fields: Mapping[str, Value]) -> Rung:
-    readers = _PARAMETERS[effect]
+    readers = PARAMETERS[effect]
     parameters = {name: readers[name](field) for name, field in fields.items() if name in readers}
-    needed = _NEEDS_ONE_OF.get(effect, ())
+    needed = NEEDS_ONE_OF.get(effect, ())
     if needed and not any(name in parameters for name in needed):
         value.fail(f"{effect.value} needs {' or '.join(needed)}: - {effect.value}: {{{needed[0]}: …, for: 24h}}")
     ends = [name for name in ("for", "until_lifted") if name in fields]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import yaml
 
@@ -96,6 +96,21 @@ class Value:
         if not re.fullmatch(r"\d{1,12}", text) or not least <= int(text) <= most:
             self.fail(f"expected a whole number from {least:,} to {most:,}, found {text!r}")
         return int(text)
+
+    def number(self) -> float:
+        """A number."""
+        text = self.text("a number")
+        try:
+            return float(text)
+        except ValueError:
+            self.fail(f"expected a number, found {text!r}")
+
+    def plain(self) -> dict[str, Any]:
+        """Any pairs, as plain values; for facts, whose names and types are open."""
+        found = yaml.constructor.SafeConstructor().construct_document(self._node)
+        if not isinstance(found, dict):
+            self.fail(f"expected pairs, found {self._shown()}")
+        return found
 
     def duration(self) -> timedelta:
         """A span such as `24h`."""
