@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
+import psycopg
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
 from vigil.errors import ConfigError, RecordUnavailable
-from vigil.record import Record, connect, open_record, revisions, sqlite_url
+from vigil.record import Record, connect, engine, open_record, revisions, sqlite_url
 from vigil.record.schema import ledger
 from vigil.settings import Settings
 
@@ -73,3 +76,33 @@ def test_looking_at_a_record_changes_nothing(tmp_path: Path) -> None:
     current, head = revisions(opened)
     opened.close()
     assert current == head is not None
+
+
+def test_a_writer_that_keeps_the_record_is_said_so_instead_of_waited_for_without_end(
+    record: Record, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_LOCK_WAIT_S", 0.2)
+    other = connect(record.engine.url.render_as_string(hide_password=False))
+    try:
+        with record.write(), pytest.raises(RecordUnavailable, match="cannot be used"), other.write():
+            pass
+        with other.write() as connection:
+            connection.execute(insert(ledger).values(ENTRY))
+    finally:
+        other.close()
+
+
+@pytest.mark.postgres
+def test_no_connection_to_postgresql_waits_without_end(postgres: str) -> None:
+    opened = connect(postgres.rsplit("/", 1)[0] + "/empty_record", migrate=False)
+    with opened.read() as connection:
+        assert connection.execute(text("SHOW lock_timeout")).scalar_one() == "30s"
+        assert connection.execute(text("SHOW idle_in_transaction_session_timeout")).scalar_one() == "5min"
+        raw = cast("psycopg.Connection[Any]", connection.connection.dbapi_connection)
+        assert raw.info.get_parameters()["connect_timeout"] == "10"
+    opened.close()
+
+
+def test_what_the_url_says_of_time_outs_stands() -> None:
+    given = make_url("postgresql+psycopg://vigil@db/vigil?connect_timeout=2")
+    assert "connect_timeout" not in engine._connect_args(given)

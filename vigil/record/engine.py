@@ -7,28 +7,36 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from vigil.errors import ConfigError, IntegrityError, RecordUnavailable
 from vigil.local.workspace import make_private
 from vigil.settings import Settings
 
+if TYPE_CHECKING:
+    import psycopg
+
 _LOCK_KEY = 0x76696769  # "vigi": one advisory lock serialises writers on PostgreSQL where SQLite's write lock does
+
+_CONNECT_TIMEOUT_S = 10
+_LOCK_WAIT_S = 30.0
+_FORGOTTEN_TRANSACTION_S = 300
 
 
 class Record:
     """The transactional record. Thread-safe; each transaction is short.
 
     `write()` gives one writer at a time (SQLite's write lock, an advisory lock on PostgreSQL), so a decision that
-    reads, counts and writes inside it is atomic. Raises RecordUnavailable when the database does not answer.
+    reads, counts and writes inside it is atomic. Raises RecordUnavailable when the database does not answer, or when
+    another writer keeps it for 30 s.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -88,11 +96,13 @@ def connect(url: str, *, migrate: bool = True) -> Record:
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise ConfigError(f"record.url names {parsed.get_backend_name()}; the record runs on SQLite and PostgreSQL")
-        engine = create_engine(parsed, pool_pre_ping=True)
+        engine = create_engine(parsed, pool_pre_ping=True, connect_args=_connect_args(parsed))
     except (ArgumentError, NoSuchModuleError) as error:
         raise ConfigError(f"record.url is not an SQLAlchemy URL for SQLite or PostgreSQL: {error}") from error
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+    else:
+        _prepare_postgres(engine)
     record = Record(engine)
     if migrate:
         _migrate(record)
@@ -119,8 +129,28 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.isolation_level = None
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")  # a decision that was acknowledged survives a power cut
-        connection.execute("PRAGMA busy_timeout=30000")
+        connection.execute(f"PRAGMA busy_timeout={int(_LOCK_WAIT_S * 1000)}")
         connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _connect_args(url: URL) -> dict[str, Any]:
+    """Deadlines of the network: the system's own are hours."""
+    if url.get_backend_name() == "sqlite":
+        return {}
+    usual = {"connect_timeout": _CONNECT_TIMEOUT_S, "keepalives_idle": 30, "tcp_user_timeout": 30_000}
+    return {name: value for name, value in usual.items() if name not in url.query}
+
+
+def _prepare_postgres(engine: Engine) -> None:
+    @event.listens_for(engine, "connect")
+    def configure(connection: psycopg.Connection[Any], _: Any) -> None:
+        # A writer that hangs in its transaction would keep the lock, and with it everybody else, for ever.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, false)", (f"{_LOCK_WAIT_S}s",))
+            cursor.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, false)", (f"{_FORGOTTEN_TRANSACTION_S}s",)
+            )
+        connection.commit()
 
 
 def _migrate(record: Record) -> None:
