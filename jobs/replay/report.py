@@ -10,54 +10,15 @@ from typing import Any
 import msgspec
 
 from jobs.replay.driver import Counts
+from vigil.contract import action_object, incident_object
 from vigil.effect import Action
 from vigil.errors import WorkspaceError
-from vigil.incident import DetectorSupport, Incident
+from vigil.incident import Incident
 from vigil.record import Record
 from vigil.record.actions import list_actions
 from vigil.record.incidents import list_incidents
 
 INCIDENTS, ACTIONS, SUMMARY = "incidents.jsonl", "actions.jsonl", "summary.json"
-
-
-def incident_object(incident: Incident) -> dict[str, Any]:
-    """One line of `incidents.jsonl`."""
-    return {
-        "incident_id": incident.incident_id,
-        "tenant_id": incident.tenant_id,
-        "kind": incident.kind,
-        "severity": incident.severity.label,
-        "state": incident.state,
-        "title": incident.title,
-        "summary": incident.summary,
-        "opened_at": incident.opened_at,
-        "updated_at": incident.updated_at,
-        "window": {"from": incident.window.start, "to": incident.window.end},
-        "subjects": [
-            {"type": subject.type, "id": subject.id, "score": subject.score, "role": subject.role}
-            for subject in incident.subjects
-        ],
-        "detectors": [_support_object(support) for support in incident.detectors],
-        "evidence": {"event_ids": incident.evidence.event_ids, "facts": incident.evidence.facts},
-    }
-
-
-def action_object(action: Action) -> dict[str, Any]:
-    """One line of `actions.jsonl`."""
-    return {
-        "action_id": action.action_id,
-        "at": action.at,
-        "effect": action.effect,
-        "parameters": action.parameters,
-        "target": {"type": action.target.type, "id": action.target.id, "tenant_id": action.target.tenant_id},
-        "policy": action.policy,
-        "policy_version": action.policy_version,
-        "incident_id": action.incident_id,
-        "state": action.state,
-        "reason": action.reason,
-        "expires_at": action.expires_at,
-        "reverses": action.reverses,
-    }
 
 
 def summary_object(
@@ -107,15 +68,6 @@ def prepare(out: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise WorkspaceError(f"cannot write into {out}: {error.strerror}; choose another --out") from error
-
-
-def _support_object(support: DetectorSupport) -> dict[str, Any]:
-    found: dict[str, Any] = {"name": support.name, "version": support.version, "score": support.score}
-    if support.e_value is not None and support.p_value is None:
-        found["e_value"] = support.e_value
-    else:
-        found["p_value"] = support.p_value
-    return found
 
 
 def _nested(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from ingest.enrich.addresses import load_hash_key
 from jobs.loop import Loop
 from jobs.replay import report
 from jobs.replay.driver import Replay
+from jobs.replay.reading import RemoteSource
 from jobs.replay.source import ReplayRange, ReplaySource
 from jobs.replay.ticks import Cadence, TickSchedule
 from jobs.replay.workspace import opened
@@ -28,6 +30,9 @@ from vigil.errors import UsageError
 from vigil.log import get_logger
 from vigil.permitted import PermittedPrincipals
 from vigil.settings import DetectSettings, Settings
+
+APART_FROM_BYTES = 2 * 2**20
+"""Files of this size together are read by a process of their own."""
 
 log = get_logger("replay")
 
@@ -58,37 +63,44 @@ def run_replay(
     PermittedPrincipals.load(settings.enforcement.exceptions_file)  # a mistake in it shows before the server starts
     for file in files:
         _must_be_readable(file)
-    with opened(settings, workspace, lambda sentence: log.info(sentence)) as stores:
-        machine = machine or SystemClock()
+    machine = machine or SystemClock()
+    with ExitStack() as stack:
+        remote = stack.enter_context(RemoteSource()) if _worth_a_process(files) else None
+        stores = stack.enter_context(opened(settings, workspace, lambda sentence: log.warning(sentence)))
         key = load_hash_key(stores.settings)
-        with ReplaySource(files, stores.settings, machine, key, within) as source:
-            total = source.total_bytes
+        source: ReplaySource | RemoteSource
+        if remote is not None:
+            remote.begin(files, stores.settings, machine.now(), key, within)
+            source = remote
+        else:
+            source = stack.enter_context(ReplaySource(files, stores.settings, machine, key, within))
+        total = sum(file.stat().st_size for file in files)
 
-            def make_loop(clock: SimulatedClock) -> Loop:
-                detectors = DetectorRunner(
-                    stores.warehouse,
-                    stores.record,
-                    clock,
-                    stores.settings,
-                    arrivals=replay.arrived.before,
-                    replaying=True,
-                )
-                adapters = make_recording_adapters()
-                return Loop(
-                    stores.warehouse, stores.record, clock, stores.settings, policies, adapters, detectors=detectors
-                )
-
-            replay = Replay(
+        def make_loop(clock: SimulatedClock) -> Loop:
+            detectors = DetectorRunner(
                 stores.warehouse,
                 stores.record,
+                clock,
                 stores.settings,
-                schedule(stores.settings.detect),
-                make_loop,
-                progress=lambda now: progress(source.bytes_read(), total, now),
+                arrivals=replay.arrived.before,
+                replaying=True,
             )
-            replay.run(source)
-            summary = report.write_files(out, stores.record, source.read, replay.counts, replay.seconds)
-            return ReplayOutcome(summary, replay.errors, source.damage)
+            adapters = make_recording_adapters()
+            return Loop(
+                stores.warehouse, stores.record, clock, stores.settings, policies, adapters, detectors=detectors
+            )
+
+        replay = Replay(
+            stores.warehouse,
+            stores.record,
+            stores.settings,
+            schedule(stores.settings.detect),
+            make_loop,
+            progress=lambda now: progress(source.bytes_read(), total, now),
+        )
+        replay.run(source)
+        summary = report.write_files(out, stores.record, source.read, replay.counts, replay.seconds)
+        return ReplayOutcome(summary, replay.errors, source.damage)
 
 
 def schedule(settings: DetectSettings) -> TickSchedule:
@@ -99,6 +111,11 @@ def schedule(settings: DetectSettings) -> TickSchedule:
         for detector in all_detectors(Budget.of(settings))
     ]
     return TickSchedule(timedelta(seconds=settings.replay_tick_s), cadences)
+
+
+def _worth_a_process(files: Sequence[Path]) -> bool:
+    """Whether reading in a process of its own pays for starting it. A pipe's size is not known: it is read here."""
+    return all(file.is_file() for file in files) and sum(file.stat().st_size for file in files) >= APART_FROM_BYTES
 
 
 def _must_be_readable(file: Path) -> None:

@@ -69,11 +69,6 @@ class ReplaySource:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    @property
-    def total_bytes(self) -> int:
-        """Size of all files."""
-        return sum(path.stat().st_size for path in self._paths)
-
     def bytes_read(self) -> int:
         """How far all files have been read; 0 when one is a pipe, which cannot tell."""
         try:

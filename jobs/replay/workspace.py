@@ -37,7 +37,8 @@ class ReplayStores(msgspec.Struct, frozen=True):
 def opened(settings: Settings, folder: Path | None, say: Callable[[str], None]) -> Iterator[ReplayStores]:
     """Stores that are empty at first. Without `folder` they are gone afterwards.
 
-    A folder that an earlier replay left is emptied and used again. Raises UsageError when it holds something else,
+    A folder that an earlier replay left is emptied and used again: what an interrupted one had stored is not gone on
+    from, because detectors hold state that is written now and then only. Raises UsageError when it holds something else,
     WorkspaceError or DependencyError when it cannot be used or ClickHouse does not start.
     """
     if folder is not None:
@@ -61,7 +62,11 @@ def _opened_in(settings: Settings, folder: Path, say: Callable[[str], None]) -> 
     workspace.prepare()
     with workspace.held(say) as keep_open:
         try:
-            (workspace.folder / MARKER).write_bytes(msgspec.json.encode({"vigil": __version__}))
+            if _interrupted(workspace.folder / MARKER):
+                say(
+                    f"the replay before this one in {folder} did not come to its end; this one starts from the beginning"
+                )
+            _mark(workspace.folder, finished=False)
             for name in _REPLAYED:
                 _remove(workspace.folder / name)
         except OSError as error:
@@ -85,6 +90,7 @@ def _opened_in(settings: Settings, folder: Path, say: Callable[[str], None]) -> 
             _without_waiting_for_the_disk(record)
             try:
                 yield ReplayStores(own, warehouse, record)
+                _mark(workspace.folder, finished=True)
             finally:
                 record.close()
                 warehouse.close()
@@ -100,6 +106,18 @@ def _without_waiting_for_the_disk(record: Record) -> None:
         connection.execute("PRAGMA synchronous=OFF")
 
     record.engine.dispose()
+
+
+def _mark(folder: Path, *, finished: bool) -> None:
+    """Say that the folder is a replay's, and whether it has come to its end."""
+    (folder / MARKER).write_bytes(msgspec.json.encode({"vigil": __version__, "finished": finished}))
+
+
+def _interrupted(marker: Path) -> bool:
+    try:
+        return msgspec.json.decode(marker.read_bytes(), type=dict[str, Any]).get("finished") is False
+    except (FileNotFoundError, msgspec.DecodeError):
+        return False
 
 
 def _remove(path: Path) -> None:
