@@ -26,6 +26,7 @@ EVALUATIONS: Mapping[str, str] = {
     # name: module, imported only when it is asked for
     "suite": "jobs.evaluation.suite",
     "null": "jobs.evaluation.null",
+    "replayed": "jobs.evaluation.replayed",
     "texts": "jobs.evaluation.texts",
     "rings": "detectors.evaluation.rings",
     "sybils": "detectors.evaluation.sybils",

@@ -31,9 +31,9 @@ _BY_WEEK = frozenset({"telemetry", "metrics", "drift", "behaviour"})
 def run(
     *,
     data: Path,
-    seeds: int = 3,
+    seeds: int = 6,
     first_seed: int = 7001,
-    days: int = 10,
+    days: int = 5,
     scale: str = "tiny",
     work: Path | None = None,
 ) -> dict[str, Any]:

@@ -14,19 +14,21 @@ import msgspec
 DEVELOPMENT_SEEDS = (1, 2, 3)
 HELD_OUT_SEEDS = (9001, 9002, 9003)
 
-START = datetime(2026, 10, 5, tzinfo=UTC)
-"""A Monday. Fixed, so that the same plan is the same traffic on any day."""
+START = datetime(2026, 10, 5, 18, tzinfo=UTC)
+"""A Monday evening, so that attacks fall into a working day. Fixed: the same plan is the same traffic on any day."""
 
 
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """One simulation to replay: attacks begin after `quiet`."""
+    """One simulation to replay: attacks begin after `quiet`. The detectors look every `tick`; a minute is the product's
+    default, and costs five times as much."""
 
     cast: str
     scenarios: tuple[str, ...]
     seed: int
     scale: str = "small"
-    quiet: timedelta = timedelta(hours=24)
-    duration: timedelta = timedelta(hours=40)
+    quiet: timedelta = timedelta(hours=16)
+    duration: timedelta = timedelta(hours=24)
+    tick: timedelta = timedelta(minutes=5)
 
     @property
     def name(self) -> str:
@@ -84,10 +86,10 @@ PLANS: Mapping[str, tuple[PlannedRun, ...]] = {
         PlannedRun(
             cast="slice",
             scenarios=("template_campaign", "bulk_account", "viral_prompt"),
-            seed=DEVELOPMENT_SEEDS[0],
-            scale="tiny",
-            quiet=timedelta(hours=4),
-            duration=timedelta(hours=6),
+            seed=DEVELOPMENT_SEEDS[2],
+            quiet=timedelta(hours=2),
+            duration=timedelta(hours=3, minutes=15),
+            tick=timedelta(minutes=1),
         ),
     ),
 }

@@ -28,7 +28,7 @@ from simulator.traffic import simulate
 from simulator.truth import write_json
 from vigil import log
 from vigil.clock import SimulatedClock
-from vigil.settings import Settings
+from vigil.settings import DetectSettings, Settings
 
 _LARGEST_POOL = 2
 
@@ -61,7 +61,7 @@ def play(plan: PlannedRun, *, baselines: bool = True) -> PlayedRun:
         report.prepare(out)
         # Whatever the machine's date: no event of the plan lies in its future.
         machine = SimulatedClock(START + plan.duration + timedelta(days=1))
-        settings = _settings(permitted)
+        settings = _settings(plan, permitted)
         outcome = run_replay([traffic], settings, out, ReplayRange(), None, _unwatched, machine)
         verdicts = read_verdicts(out / report.INCIDENTS)
         restrictions = read_restrictions(out / report.ACTIONS)
@@ -136,9 +136,10 @@ def _unwatched(_read: int, _total: int, _now: datetime) -> None:
     """Runs are reported when they are over."""
 
 
-def _settings(permitted: Path) -> Settings:
+def _settings(plan: PlannedRun, permitted: Path) -> Settings:
     """The defaults: what is measured must not depend on how this machine is configured."""
-    return for_replay(Settings.model_construct(), None, "live", permitted)
+    detect = DetectSettings(replay_tick_s=plan.tick.total_seconds())
+    return for_replay(Settings.model_construct(detect=detect), None, "live", permitted)
 
 
 def _kept(work: Path, plan: PlannedRun) -> PlayedRun | None:

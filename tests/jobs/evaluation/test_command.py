@@ -77,7 +77,7 @@ def test_wrong_use_says_what_to_write(data: Path, arguments: list[str], message:
 
 def test_every_listed_evaluation_can_be_loaded() -> None:
     known = command.available()
-    assert {"texts"} <= set(known)
+    assert {"suite", "null", "replayed", "texts"} <= set(known)
     for name in known:
         module = command.load(name, known)
         assert module.__doc__
