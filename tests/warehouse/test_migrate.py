@@ -29,3 +29,9 @@ def test_a_schema_newer_than_the_code_is_refused(warehouse: Warehouse) -> None:
     warehouse.insert("schema_migrations", COLUMNS, [[9999], ["future"], ["x"]])
     with pytest.raises(IntegrityError, match="migration 9999, which this version"):
         migrate(warehouse)
+
+
+def test_no_two_migrations_have_one_number() -> None:
+    # The second of them would be taken for a changed first one, on every database.
+    numbers = [version for version, _, _ in migrations()]
+    assert len(set(numbers)) == len(numbers), [name for _, name, _ in migrations()]
