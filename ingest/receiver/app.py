@@ -96,13 +96,13 @@ class Receiver:
         if announced.isdecimal() and int(announced) > limits.max_body_bytes:
             raise Refusal(413, f"the body has more than {limits.max_body_bytes:,} bytes; send smaller batches")
         if self._requests >= limits.max_requests:
-            raise Refusal(429, "too many requests at once; send again", retry_after_s=BUSY_RETRY_AFTER_S)
+            raise Refusal(form.busy_status, "too many requests at once; send again", retry_after_s=BUSY_RETRY_AFTER_S)
         self._requests += 1
         held = 0
         try:
             body = await read_body(request.stream(), request.headers.get("content-encoding", ""), limits)
             if self._held_bytes + len(body) > MAX_HELD_BYTES:
-                raise Refusal(429, "too much is under way; send again", retry_after_s=BUSY_RETRY_AFTER_S)
+                raise Refusal(form.busy_status, "too much is under way; send again", retry_after_s=BUSY_RETRY_AFTER_S)
             held = len(body)
             self._held_bytes += held
             # In a thread: taking a body apart takes time, and waiting for Kafka blocks.

@@ -34,12 +34,15 @@ class Form:
     path: str
     dialect: str
     is_otlp: bool
+    busy_status: int = 429
+    """What a sender is told when too much is under way: the status that this kind of sender tries again after."""
 
 
 FORMS = (
     Form("/v1/traces", "otlp", is_otlp=True),
     Form("/v1/logs", "otlp_logs", is_otlp=True),
-    Form("/v1/litellm", "litellm", is_otlp=False),
+    # LiteLLM tries again after 5xx only; after 429 it drops the batch.
+    Form("/v1/litellm", "litellm", is_otlp=False, busy_status=503),
     Form("/v1/events", "canonical", is_otlp=False),
 )
 

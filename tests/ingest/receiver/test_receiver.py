@@ -190,6 +190,8 @@ def test_more_requests_than_it_works_on_at_once_are_asked_to_come_again(sink: Me
         assert sink.waiting.acquire(timeout=30)
         response = client.post("/v1/events", json=event())
         assert (response.status_code, response.headers["Retry-After"]) == (429, "1")
+        response = client.post("/v1/litellm", json=litellm_calls()[0])
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "1"), "LiteLLM drops what gets a 429"
         sink.gate.set()
         first.join(30)
         assert client.post("/v1/events", json=event()).status_code == 200
