@@ -109,7 +109,7 @@ def _json_parts(body: bytes) -> Sequence[bytes]:
     if text.startswith(b"["):
         try:
             return [bytes(part) for part in _array.decode(text)]
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             raise Refusal(400, "the body is no valid JSON array; send an array, lines or one object") from None
     if not text.startswith(b"{"):
         raise Refusal(400, "the body is no JSON; send an array of objects, lines of objects or one object")
@@ -125,7 +125,7 @@ def _json_parts(body: bytes) -> Sequence[bytes]:
 def _is_whole(line: bytes) -> bool:
     try:
         msgspec.json.decode(line, type=msgspec.Raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 

@@ -8,6 +8,7 @@ from typing import Any
 from ingest.outcome import Accepted, DeadLetter
 from ingest.writer import EventWriter
 from tests.fuzz.run import fuzz
+from tests.fuzz.targets import targets
 from vigil.warehouse import Warehouse
 
 
@@ -17,6 +18,11 @@ def test_no_input_crashes_hangs_or_is_lost(tmp_path: Path) -> None:
     for name, tally in figures["targets"].items():
         assert tally["accepted"] > 20, f"{name}: the mutations leave too little whole to reach what comes after parsing"
         assert tally["dead_lettered"] + tally["refused"] > 20, f"{name}: the mutations break too little"
+
+
+def test_an_array_nested_too_deep_to_be_read_is_refused_to_the_senders_face() -> None:
+    """Found by a long run: the JSON decoder gives up by RecursionError, not by an error of its own."""
+    assert targets()["/v1/events"](b"[" + b'{"a":' * 20_000 + b"1") == ()
 
 
 def test_what_survives_fuzzing_can_be_stored_event_for_event(warehouse: Warehouse, tmp_path: Path) -> None:

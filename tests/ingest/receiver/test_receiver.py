@@ -210,6 +210,7 @@ def test_more_requests_than_it_works_on_at_once_are_asked_to_come_again(sink: Me
         (b"", JSON, 400),
         (b"hello", JSON, 400),
         (b"[{]", JSON, 400),
+        (b"[" * 900, JSON, 400),
     ],
 )
 def test_bodies_have_limits_and_a_form(sink: MemorySink, body: bytes, headers: dict[str, str], status: int) -> None:
