@@ -16,9 +16,12 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
 
+from enforcement import pages
 from enforcement.adapters import Adapter, Answer, Delivered, Refused, Unreachable, confirming
+from enforcement.alerts.gate import due_pages
+from enforcement.alerts.timing import Timing
 from enforcement.outcomes import Outcomes
-from enforcement.spans import span_of
+from enforcement.spans import is_simulated, span_of
 from vigil import metrics
 from vigil.clock import Clock
 from vigil.effect import ActionState, EffectKind, Target
@@ -65,6 +68,7 @@ class Dispatcher:
         self._lease_s = lease_s or 2 * settings.enforcement.delivery_timeout_s + 30
         self._worker = f"{socket.gethostname()[:20]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
         self._outcomes = Outcomes(clock)
+        self._timing = Timing.of(settings.enforcement)
 
     def run_once(self) -> int:
         """One round: each adapter gets what it can take at once. Returns how many were tried; 0 means nothing is due."""
@@ -97,6 +101,8 @@ class Dispatcher:
                     rows = outbox.claim(
                         connection, now, self._worker, until, limit, adapter=adapter, longest_pause=longest
                     )
+                    if adapter == pages.ADAPTER and not is_simulated(self._clock):
+                        rows = due_pages(connection, rows, self._worker, now, self._timing)
                     for row in rows:
                         if self._withdrawn(connection, row, switches, now):
                             withdrawn += 1

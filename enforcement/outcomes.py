@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import Connection
 
 from enforcement import pages
+from enforcement.alerts.gate import FIRING
 from enforcement.containment import contain_if_covered, incidents_about
+from enforcement.spans import is_simulated
 from vigil.clock import Clock
 from vigil.effect import Action, ActionState, EffectKind, Target
 from vigil.log import get_logger
-from vigil.record import actions, decisions, ledger, outbox
+from vigil.record import actions, alerts, decisions, ledger, outbox
 from vigil.record.action_rows import ON_DUTY
 from vigil.record.outbox import OutboxRow
 
@@ -35,6 +37,9 @@ class Outcomes:
         decisions.move(
             connection, action, ActionState.CONFIRMED, now, pages.SYSTEM, "confirmed", details, confirmed_at=now
         )
+        is_firing = action.parameters.get("status", FIRING) == FIRING
+        if action.effect is EffectKind.PAGE and is_firing and not is_simulated(self._clock):
+            alerts.note_sent(connection, row.delivery, now)
         if action.effect is EffectKind.LIFT and action.reverses is not None:
             original = actions.find(connection, [action.reverses]).get(action.reverses)
             if original is not None and original.state in ON_DUTY:

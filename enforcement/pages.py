@@ -66,6 +66,7 @@ def incident_page(
         parameters={
             "receiver": policy.page,
             "severity": incident.severity.label,
+            "group": incident.incident_id,
             "title": plain(f"{incident.severity.label}: {incident.title}"),
             "text": incident_text(incident, done, now),
         },
@@ -136,6 +137,10 @@ def warn(
     title: str,
     what: str,
     do_now: str,
+    who: str | None = None,
+    how_sure: str = "certain: vigil has seen it itself",
+    since: datetime | None = None,
+    done: str = "nothing yet",
     incident_id: str | None = None,
     receiver: str = ON_CALL,
     severity: Severity = Severity.HIGH,
@@ -143,15 +148,18 @@ def warn(
 ) -> bool:
     """Page about vigil itself; False when the same `key` has paged. `repeats`: again every four hours while it lasts."""
     turn = str(int(now.timestamp() // REPEAT_EVERY.total_seconds())) if repeats else ""
+    parts = tuple(key)
+    named = f"{target.type.value} {target.id} of tenant {target.tenant_id}" if who is None else who
     page = Action(
-        action_id=prefixed("act", "page", receiver, *key, turn),
+        action_id=prefixed("act", "page", receiver, *parts, turn),
         at=now,
         effect=EffectKind.PAGE,
         parameters={
             "receiver": receiver,
             "severity": severity.label,
+            "group": prefixed("trb", *parts),
             "title": plain(title),
-            "text": f"What: {plain(what)}\nDo now: {plain(do_now)}",
+            "text": trouble_text(what, who=named, how_sure=how_sure, since=since or now, done=done, do_now=do_now),
         },
         target=target,
         policy=SYSTEM,
@@ -161,6 +169,33 @@ def warn(
         reason="dispatch: vigil itself needs a person",
     )
     return decisions.decide(connection, page, ADAPTER, SYSTEM)
+
+
+def trouble_text(
+    what: str,
+    *,
+    since: datetime,
+    do_now: str,
+    who: str = "vigil itself",
+    how_sure: str = "certain: vigil has seen it itself",
+    done: str = "nothing yet",
+) -> str:
+    """What a person on call needs of a trouble of vigil itself, a line each."""
+    return "\n".join(
+        [
+            f"What: {plain(what)}",
+            f"Who: {plain(who)}",
+            f"How sure: {plain(how_sure)}",
+            f"Since: {_moment(since)}",
+            f"Already done: {plain(done)}",
+            f"Do now: {plain(do_now)}",
+        ]
+    )
+
+
+def itself(tenant_id: str) -> Target:
+    """What a page names that is about no principal: vigil, seen by the tenant."""
+    return Target(SubjectType.ORG, SYSTEM, tenant_id)
 
 
 def plain(text: str) -> str:

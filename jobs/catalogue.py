@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from jobs.housekeeping import clean
 from jobs.loop import Loop
+from jobs.watching import watch_jobs
 from vigil.errors import UsageError, VigilError
 from vigil.settings import JobsSettings
 
@@ -70,6 +71,22 @@ def reconcile(loop: Loop) -> str:
     return f"{found.missing} missing effects delivered again, {found.stray} stray ones lifted"
 
 
+def alert(loop: Loop) -> str:
+    """Pages that nobody took on, and alerts that are over."""
+    paged = loop.alerts.run_once()
+    if paged:
+        loop.dispatch()
+    return f"{paged} pages repeated, escalated or closed"
+
+
+def watch(loop: Loop) -> str:
+    """What is wrong with vigil itself: rules, detectors, jobs and lag."""
+    paged = loop.watch.run_once() + watch_jobs(loop, CATALOGUE)
+    if paged:
+        loop.dispatch()
+    return f"{paged} pages about vigil itself"
+
+
 CATALOGUE: tuple[Job, ...] = (
     Job(
         "detect",
@@ -124,6 +141,24 @@ CATALOGUE: tuple[Job, ...] = (
         "compares what the gateway has in force with the record, both ways, and mends the difference",
         "an effect that the gateway lost, or has without reason, is not noticed",
         reconcile,
+    ),
+    Job(
+        "alerts",
+        lambda settings: timedelta(seconds=settings.alerts_every_s),
+        timedelta(seconds=30),
+        "trust-and-safety",
+        "repeats and escalates pages that nobody took on, and closes those that are over",
+        "a page that nobody saw is not said again, and nobody else is called in",
+        alert,
+    ),
+    Job(
+        "watch",
+        lambda settings: timedelta(minutes=1),
+        timedelta(seconds=30),
+        "platform",
+        "pages about vigil itself: quiet and noisy rules, sick detectors, jobs that fail, lag",
+        "vigil goes blind or lame and says nothing of it",
+        watch,
     ),
     Job(
         "housekeeping",

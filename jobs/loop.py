@@ -15,6 +15,8 @@ import msgspec
 
 from detectors.runner import DetectorRunner, RunReport
 from enforcement.adapters import Adapter
+from enforcement.alerts.keeper import AlertKeeper
+from enforcement.alerts.watch import Watch
 from enforcement.dispatcher import Dispatcher
 from enforcement.engine import Enforcer
 from enforcement.incidents import Correlator
@@ -65,12 +67,16 @@ class Loop:
         self._warehouse = warehouse
         self.record = record
         self.clock = clock
+        self.settings = settings
+        self.opened_at = clock.now()
         self.detectors = detectors or DetectorRunner(warehouse, record, clock, settings)
         self.correlator = Correlator(record, clock, accounts, permitted)
         self.enforcer = Enforcer(record, clock, settings, policies, accounts, permitted)
         self.dispatcher = Dispatcher(record, clock, adapters, settings)
         self.lifter = Lifter(record, clock)
         self.reconciler = Reconciler(record, clock, adapters)
+        self.alerts = AlertKeeper(record, clock, settings.enforcement)
+        self.watch = Watch(record, clock)
         self.seconds: dict[str, float] = dict.fromkeys(("detect", "enforce"), 0.0)
         """Real seconds spent so far, for reports: detecting, and everything after it."""
         self._turns = {

@@ -35,10 +35,11 @@ class AppriseChannel:
     def __init__(self, addresses: Mapping[str, SecretStr]) -> None:
         self._services: dict[str, list[apprise.NotifyBase]] = {}
         for receiver, urls in addresses.items():
-            services = [
+            made = [
                 apprise.Apprise.instantiate(url, suppress_exceptions=True) for url in urls.get_secret_value().split()
             ]
-            if not services or not all(services):
+            services = [service for service in made if service is not None]
+            if not services or len(services) < len(made):
                 raise ConfigError(
                     f"enforcement.channels: receiver {receiver!r} has an address that is no Apprise URL;"
                     " expected for example mailto://user:password@example.com or slack://token/channel"
@@ -53,6 +54,8 @@ class AppriseChannel:
 
     def send(self, key: str, page: Mapping[str, Any]) -> Answer:
         """To every address of the receiver; those that took it before are not asked again."""
+        if page.get("status", "firing") != "firing":
+            return Delivered("not sent: only pages that need somebody are")
         receiver = str(page["receiver"])
         services = self._services.get(receiver) or self._services["*"]
         failed = []

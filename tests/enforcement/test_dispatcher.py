@@ -22,6 +22,7 @@ from vigil.delivery import Delivery
 from vigil.effect import ActionState, EffectKind
 from vigil.record import Record, actions, kill_switches, ledger, outbox, reversals
 from vigil.record.outbox import OutboxState
+from vigil.settings import EnforcementSettings
 
 DAY = timedelta(days=1)
 
@@ -47,7 +48,9 @@ class Delivering:
 
     def __init__(self, record: Record, folder: Path, text: str = RING_THROTTLE, **replace: str) -> None:
         self.clock = RunningClock()
-        self.world = World(record, [policy(folder, text, **replace)], clock=self.clock)
+        # Pages go out at once here: when they do is for the tests of alerts.
+        at_once = EnforcementSettings(group_wait_s=0, group_interval_s=0)
+        self.world = World(record, [policy(folder, text, **replace)], clock=self.clock, enforcement=at_once)
         self.gateway = ScriptedAdapter()
         self.pages = RecordingAdapter()
         self.adapters: dict[str, Adapter] = {"log": self.gateway, "page": self.pages}

@@ -159,6 +159,7 @@ def claim(
             outbox.c.state == OutboxState.PENDING.value,
             (outbox.c.not_before <= now)
             | ((outbox.c.attempts == 0) & (outbox.c.not_before == outbox.c.created_at))
+            | ((outbox.c.order_key == outbox.c.outbox_id) & (outbox.c.created_at > now))
             | ((outbox.c.attempts > 0) & (outbox.c.not_before > now + longest_pause)),
             outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now) | (outbox.c.leased_until > longest_lease),
             ~waits_for_another,
@@ -201,6 +202,11 @@ def retry(connection: Connection, outbox_id: str, worker: str, at: datetime, not
 def give_back(connection: Connection, outbox_id: str, worker: str) -> bool:
     """Claimed but not tried (a stop, a full pool): due again at once, and not counted as an attempt."""
     return _finish(connection, outbox_id, worker, attempts=outbox.c.attempts - 1)
+
+
+def postpone(connection: Connection, outbox_id: str, worker: str, until: datetime) -> bool:
+    """Claimed, but it is to wait; not counted as an attempt."""
+    return _finish(connection, outbox_id, worker, not_before=until, attempts=outbox.c.attempts - 1)
 
 
 def cancel(connection: Connection, action_id: str, now: datetime) -> OutboxRow | None:
@@ -283,9 +289,11 @@ def is_leased(row: OutboxRow, now: datetime) -> bool:
     return row.leased_until is not None and row.leased_until > now
 
 
-def pending(connection: Connection, limit: int | None = 200) -> list[OutboxRow]:
-    """Rows not yet delivered, oldest decision first."""
+def pending(connection: Connection, limit: int | None = 200, *, adapter: str | None = None) -> list[OutboxRow]:
+    """Rows (of one adapter) not yet delivered, oldest decision first."""
     query = select(outbox).where(outbox.c.state == OutboxState.PENDING.value).order_by(outbox.c.seq).limit(limit)
+    if adapter is not None:
+        query = query.where(outbox.c.adapter == adapter)
     return [_row(row) for row in connection.execute(query)]
 
 

@@ -285,6 +285,45 @@ kill_switches = Table(
     Column("released_at", UtcDateTime),
 )
 
+alerts = Table(
+    "alerts",
+    metadata,
+    # One a receiver and group (an incident, or one trouble of vigil itself): what was sent of it, and who took it on.
+    _id("alert_id", primary=True),
+    Column("receiver", String(256), nullable=False),
+    Column("group_key", String(64), nullable=False),
+    Column("tenant_id", String(256), nullable=False),
+    Column("incident_id", String(64)),
+    Column("severity", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("policy", String(128), nullable=False),
+    Column("opened_at", UtcDateTime, nullable=False),
+    # When a page last went out; null: none yet, because a silence or an acknowledgement kept it.
+    Column("notified_at", UtcDateTime),
+    Column("notifications", Integer, nullable=False, default=0),
+    # How many receivers of the escalation were called in.
+    Column("escalated", Integer, nullable=False, default=0),
+    Column("acked_by", String(256)),
+    Column("acked_at", UtcDateTime),
+    Column("resolved_at", UtcDateTime),
+    Index("alerts_open", "resolved_at", "notified_at"),
+    Index("alerts_by_group", "group_key"),
+)
+
+silences = Table(
+    "silences",
+    metadata,
+    _id("silence_id", primary=True),
+    Column("matchers", Text, nullable=False),
+    Column("author", String(256), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("set_at", UtcDateTime, nullable=False),
+    Column("ends_at", UtcDateTime, nullable=False),
+    # When it last kept a page: one that keeps none for a day is over.
+    Column("used_at", UtcDateTime),
+    Column("released_at", UtcDateTime),
+)
+
 detector_runs = Table(
     "detector_runs",
     metadata,

@@ -71,7 +71,9 @@ class TestKeys:
         before = len(litellm.calls)
         assert isinstance(adapter(litellm).deliver(block), Delivered)
         assert litellm.calls[before:] == ["GET /key/info"], "nothing is written again"
-        [seen] = adapter(litellm).in_force()  # type: ignore[misc]
+        found = adapter(litellm).in_force()
+        assert not isinstance(found, Unreachable)
+        [seen] = found
         assert (seen.action_id, seen.effect, seen.target) == ("act_1", EffectKind.SUSPEND, block.target)
         assert isinstance(adapter(litellm).deliver(lift(1)), Delivered)
         assert row["blocked"] is False
@@ -196,9 +198,15 @@ class TestMisbehaviour:
         assert (row["blocked"], row["rpm_limit"]) == (False, 7)
 
     def test_an_answer_that_is_no_object_is_not_reachable(self, litellm: LiteLLMServer) -> None:
-        litellm.strike = lambda path, handler: answer(handler, 200, b"[1]") is None
+        said = [b"[1]"]
+
+        def strike(path: str, handler: BaseHTTPRequestHandler) -> bool:
+            answer(handler, 200, said[0])
+            return True
+
+        litellm.strike = strike
         assert isinstance(adapter(litellm).deliver(sent(EffectKind.SUSPEND)), Unreachable)
-        litellm.strike = lambda path, handler: answer(handler, 200, b"<html>") is None
+        said[0] = b"<html>"
         assert isinstance(adapter(litellm).in_force(), Unreachable)
 
 
