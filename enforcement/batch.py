@@ -67,7 +67,7 @@ class Batch:
         self._now = now
         self._accounts = accounts
         self._switches = tuple(kill_switches.active(connection, now))
-        self._budgets = BudgetCounts(connection, now)
+        self._budgets = BudgetCounts(connection, now, ())
         self._health = Health(connection, now)
         self._snoozes: dict[str, list[Snooze]] = defaultdict(list)
         for snooze in snoozes.active(connection, now):
@@ -98,7 +98,9 @@ class Batch:
         places = {
             place for matched in found for place in places_of(matched, self._accounts[matched.incident.tenant_id].facts)
         }
-        decay = longest_decay(policy for matched in found for policy in matched.policies)
+        policies = {policy.version_key: policy for matched in found for policy in matched.policies}
+        self._budgets = BudgetCounts(self._connection, self._now, policies.values())
+        decay = longest_decay(policies.values())
         self._histories = Histories.read(self._connection, places, self._now - decay)
         held: list[tuple[Matched, list[Action]]] = []
         for matched in found:
@@ -168,7 +170,7 @@ class Batch:
         self._store(policy, action, "log" if action.effect is EffectKind.LOG else self._rules.settings.adapter)
         if outcome.state is ActionState.DISPATCHED:
             if action.effect.restricts:
-                self._budgets.spend(policy.name, action.target.tenant_id, action.target)
+                self._budgets.spend(policy, action.target)
             self._histories.add(action)
         return action
 
@@ -200,8 +202,8 @@ class Batch:
             protected=self._rules.protected,
             permitted=self._permitted(proposal),
             history=tuple(self._histories.of(place)),
-            imposed_last_hour=self._budgets.imposed_last_hour(policy.name, target.tenant_id),
-            targets_in_force=self._budgets.targets_in_force(policy.name, target.tenant_id),
+            imposed_last_hour=self._budgets.imposed_last_hour(policy, target.tenant_id),
+            targets_in_force=self._budgets.targets_in_force(policy, target.tenant_id),
             active_accounts=self._accounts[target.tenant_id].active,
             wider=self._histories.wider(place),
             narrower=self._histories.narrower(place),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,6 +51,14 @@ class Matched:
     problems: Sequence[Problem]
     facts: Mapping[str, Any]
     """`incident` as the conditions saw it."""
+    _aimed: dict[tuple[SubjectType, ...], tuple[Subject, ...]] = field(default_factory=dict, compare=False)
+
+    def aimed(self, policy: Policy) -> tuple[Subject, ...]:
+        """Offenders that a policy acts on, found once for all policies that act on the same types."""
+        found = self._aimed.get(policy.principals)
+        if found is None:
+            found = self._aimed[policy.principals] = tuple(aimed_at(policy, self.incident))
+        return found
 
 
 def matching(candidates: Sequence[Policy], incident: Incident, now: datetime) -> Matched:
@@ -76,7 +84,7 @@ def propose(policy: Policy, matched: Matched, known: Known, now: datetime) -> tu
         return [], []
     incident = matched.incident
     detectors = [msgspec.structs.asdict(support) for support in incident.detectors]
-    for subject in aimed_at(policy, incident):
+    for subject in matched.aimed(policy):
         place = narrowest(policy, place_of(subject, incident, known.accounts), known.histories, now)
         strikes = count_strikes(policy, incident, place, known.histories, now)
         account = known.accounts.get(subject.id) if subject.type is SubjectType.ACCOUNT else None
@@ -139,7 +147,7 @@ def places_of(matched: Matched, accounts: Mapping[str, AccountFacts]) -> Iterato
     for policy in matched.policies:
         if not policy.ladder:
             continue
-        for subject in aimed_at(policy, matched.incident):
+        for subject in matched.aimed(policy):
             place = place_of(subject, matched.incident, accounts)
             yield place
             for wider in policy.principals[1:]:
@@ -147,14 +155,15 @@ def places_of(matched: Matched, accounts: Mapping[str, AccountFacts]) -> Iterato
                     yield widened
 
 
-def accounts_to_look_up(policies: Iterable[Policy], incident: Incident) -> set[str]:
+def accounts_to_look_up(matched: Matched) -> set[str]:
     """Accounts whose facts `propose` and the gate need."""
-    wanted: set[str] = set()
-    for policy in policies:
-        if policy.ladder:
-            for subject in aimed_at(policy, incident):
-                wanted.update(accounts_of(subject, incident))
-    return wanted
+    return {
+        account
+        for policy in matched.policies
+        if policy.ladder
+        for subject in matched.aimed(policy)
+        for account in accounts_of(subject, matched.incident)
+    }
 
 
 def longest_decay(policies: Iterable[Policy]) -> timedelta:

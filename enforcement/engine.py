@@ -76,7 +76,7 @@ class Enforcer:
         shares: set[str] = set()
         for matched in found:
             tenant = matched.incident.tenant_id
-            wanted[tenant] |= accounts_to_look_up(matched.policies, matched.incident)
+            wanted[tenant] |= accounts_to_look_up(matched)
             if any(policy.budget.share_of_active_accounts is not None for policy in matched.policies):
                 shares.add(tenant)
         now = self._clock.now()

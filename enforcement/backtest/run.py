@@ -108,7 +108,7 @@ class Backtest:
         """Account facts at an incident's time, looked up once for all incidents of a tenant and hour."""
         wanted: dict[tuple[str, datetime], set[str]] = {}
         for one in matched:
-            wanted.setdefault(_hour(one.incident), set()).update(accounts_to_look_up(one.policies, one.incident))
+            wanted.setdefault(_hour(one.incident), set()).update(accounts_to_look_up(one))
 
         def at(incident: Incident) -> Mapping[str, AccountFacts]:
             key = _hour(incident)

@@ -10,7 +10,6 @@ import click
 
 from enforcement.commands.policies import FOLDER, policies
 from enforcement.commands.session import moment, opened
-from enforcement.decide import accounts_to_look_up
 from enforcement.explain import Explanation, Part, explain
 from enforcement.policies import load_policies
 from enforcement.policies.loader import policy_folder
@@ -21,6 +20,7 @@ from vigil.errors import EXIT_FINDING, DependencyError, UsageError
 from vigil.options import common, print_json, print_table
 from vigil.record import actions, incidents
 from vigil.settings import Settings
+from vigil.signal import SubjectType
 from vigil.warehouse import open_warehouse
 from vigil.warehouse.accounts import AccountFacts, WarehouseAccounts
 
@@ -74,7 +74,7 @@ def explain_it(settings: Settings, as_json: bool, incident_id: str, name: str | 
     with opened(settings) as record, record.read() as connection:
         incident = incidents.get(connection, incident_id)
         decided = actions.list_actions(connection, incident_id=incident_id, limit=None)
-    wanted = accounts_to_look_up(loaded, incident)
+    wanted = {subject.id for subject in incident.subjects if subject.type is SubjectType.ACCOUNT}
     known = _accounts(settings, incident.tenant_id, wanted) if any(policy.members for policy in loaded) else {}
     found = [explain(policy, incident, known, now) for policy in loaded if name in (None, policy.name)]
     if as_json:

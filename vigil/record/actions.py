@@ -143,6 +143,24 @@ def count_imposed(connection: Connection, policy: str, tenant_id: str, since: da
     return int(connection.execute(query.where(actions.c.at >= since)).scalar_one())
 
 
+def counts_imposed(connection: Connection, policies: Sequence[str], since: datetime) -> dict[tuple[str, str], int]:
+    """By policy and tenant: restricting effects that these policies imposed since then, ended ones too."""
+    found: dict[tuple[str, str], int] = {}
+    for chunk in _chunks(policies):
+        query = (
+            select(actions.c.policy, actions.c.tenant_id, func.count().label("imposed"))
+            .where(
+                actions.c.policy.in_(chunk),
+                actions.c.at >= since,
+                actions.c.effect.in_(_RESTRICTING),
+                actions.c.state.in_(_IMPOSED),
+            )
+            .group_by(actions.c.policy, actions.c.tenant_id)
+        )
+        found |= {(row.policy, row.tenant_id): row.imposed for row in connection.execute(query)}
+    return found
+
+
 def targets_in_force(connection: Connection, policy: str, tenant_id: str) -> set[Target]:
     """Principals of the tenant on whom the policy has a restricting effect in force or on its way."""
     query = select(actions.c.target_type, actions.c.target_id).distinct()
