@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -13,11 +14,19 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LOCK = ROOT / "requirements" / "emitters.txt"
 FOLDER = ROOT / ".tools" / "emitters"
-_INSTALL_TIMEOUT_S = 600
+_INSTALL_TIMEOUT_S = 300
 
 
 def emitters_python() -> Path:
     """The interpreter of the environment; skips where it cannot be made, and fails there when CI=true."""
+    FOLDER.parent.mkdir(exist_ok=True)
+    # The tests run in several processes: one makes it, the others wait.
+    with (FOLDER.parent / "emitters.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _installed()
+
+
+def _installed() -> Path:
     python = FOLDER / "bin" / "python"
     stamp = FOLDER / f"installed-{hashlib.sha256(LOCK.read_bytes()).hexdigest()[:16]}"
     if stamp.exists():

@@ -10,6 +10,9 @@ import pytest
 
 from tests.ingest.dialects import attributes as names
 
+pytestmark = pytest.mark.timeout(600)
+"""The first time the emitters are installed, and on a busy machine a proxy takes minutes to come up."""
+
 _COLLECT = """
 import importlib, json, pkgutil, sys
 from opentelemetry.semconv import _incubating

@@ -21,6 +21,9 @@ from tests.ingest.receiver.serving import MemorySink, running, settings
 from vigil.clock import SystemClock
 from vigil.event import InferenceEvent, Message, Status
 
+pytestmark = pytest.mark.timeout(600)
+"""The first time the emitters are installed, and on a busy machine a proxy takes minutes to come up."""
+
 SCRIPT = Path(__file__).parent / "sdk.py"
 PAGE = Path(__file__).parent.parent.parent / "docs" / "connect-sdk.md"
 TIMEOUT_S = 240
