@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from ingest.budgets import Share
 from ingest.enrich.redaction import REDACTION_VERSION
 from ingest.outcome import Accepted, DeadLetter
 from vigil import __version__
@@ -127,6 +128,12 @@ def dead_letter_columns(letters: Sequence[DeadLetter]) -> Columns:
         ("dialect", lambda letter: letter.dialect),
     ]
     return _split([(name, [value(letter) for letter in letters]) for name, value in columns])
+
+
+def share_columns(shares: Sequence[Share]) -> Columns:
+    """For the table `tenant_minutes`."""
+    names = ["tenant_id", "minute", "bodies", "body_bytes", "kept_bodies", "kept_bytes"]
+    return names, [[getattr(share, name) for share in shares] for name in names]
 
 
 def _split(columns: list[tuple[str, list[Any]]]) -> Columns:

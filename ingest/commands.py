@@ -32,7 +32,7 @@ PREVIEW_BYTES = 2_000
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Read a file (.jsonl, .gz, .zst) instead of Kafka; may be repeated.",
+    help="Read a file (.jsonl, .gz, .zst, .parquet) instead of Kafka; may be repeated.",
 )
 @click.option("--dialect", default="canonical", show_default=True, help="Wire format of --file.")
 @common
@@ -58,6 +58,8 @@ def _ingest_files(files: Sequence[Path], dialect: str, settings: Settings, as_js
                 print_json(report)
                 continue
             done = f"{report.lines:,} lines, {report.written:,} written, {report.dead_lettered:,} dead letters"
+            if report.imported_before:
+                done += f" (going on after {report.imported_before:,} lines of an earlier import of this file)"
             hint = " (see `vigil deadletters list`)" if report.dead_lettered else ""
             click.echo(f"{report.file}: {done}{hint}")
 
@@ -75,12 +77,17 @@ def _progress(file: Path, *, shown: bool) -> Iterator[Any]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[lines]:,} lines"),
+        TextColumn("{task.fields[lines]:,} lines, {task.fields[rate]:,.0f}/s"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(escape(file.name), total=file.stat().st_size, lines=0)
-        yield lambda size, lines: bar.update(task, completed=size, lines=lines)
+        task = bar.add_task(escape(file.name), total=file.stat().st_size, lines=0, rate=0.0)
+
+        def show(size: int, lines: int) -> None:
+            elapsed_s = bar.tasks[task].elapsed or 0.0
+            bar.update(task, completed=size, lines=lines, rate=lines / elapsed_s if elapsed_s else 0.0)
+
+        yield show
 
 
 def _consume(settings: Settings) -> None:

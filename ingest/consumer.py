@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import tenacity
 
+from ingest.budgets import BodyBudgets
 from ingest.dialects import get_dialect
 from ingest.enrich.addresses import load_hash_key
 from ingest.intake import Intake, Stopping
@@ -74,7 +75,8 @@ class Consumer:
             self._warehouse.close()
 
     def _consume(self, source: KafkaSource, stop: threading.Event) -> None:
-        writer = EventWriter(self._warehouse)
+        mib = self._settings.ingest.tenant_body_mib_per_minute
+        writer = EventWriter(self._warehouse, None if mib is None else BodyBudgets(mib * 2**20))
         intake = Intake(source, writer, self._pipeline, self._settings.ingest, self._clock, self._dialects, stop)
         while not stop.is_set():
             _until_there(stop, "Kafka", lambda: intake.cycle(_POLL_S))

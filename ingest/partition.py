@@ -17,9 +17,6 @@ from ingest.watch import BadEventWatch
 from vigil.errors import IntegrityError, VigilError
 from vigil.ids import NextOffset
 
-_EXPECTED = frozenset({"no_inference"})
-"""Dead letters that say nothing against their producer: a collector sends spans of every kind."""
-
 
 class TopicRestarted(VigilError):
     """The topic was deleted and created again, or its offsets restarted with the broker."""

@@ -8,7 +8,8 @@ from typing import Protocol
 
 import msgspec
 
-from ingest.columns import Columns, body_columns, dead_letter_columns, event_columns
+from ingest.budgets import BodyBudgets
+from ingest.columns import Columns, body_columns, dead_letter_columns, event_columns, share_columns
 from ingest.outcome import Accepted, DeadLetter
 from vigil import metrics
 from vigil.errors import DeadLetterStoreError, WarehouseRejected
@@ -45,15 +46,16 @@ class Sink(Protocol):
 
 
 class EventWriter:
-    """Writes batches to `events`, `bodies` and `dead_letters`.
+    """Writes batches to `events`, `bodies` and `dead_letters`; with `budgets`, not every body.
 
     Order: dead letters, bodies, events. So whoever sees an event finds its body, and a position is only moved (by the
     caller, afterwards) past what is stored. Every insert has a sub-token that depends on the token and on each event's
     own day, never on what else is in the batch.
     """
 
-    def __init__(self, warehouse: Warehouse) -> None:
+    def __init__(self, warehouse: Warehouse, budgets: BodyBudgets | None = None) -> None:
         self._warehouse = warehouse
+        self._budgets = budgets
 
     def write(self, accepted: Sequence[Accepted], dead: Sequence[DeadLetter], *, token: str) -> Written:
         """See `Sink`."""
@@ -61,15 +63,31 @@ class EventWriter:
         by_days: defaultdict[int, list[Accepted]] = defaultdict(list)
         for item in accepted:
             by_days[item.event.event_time.toordinal() // DAYS_PER_INSERT].append(item)
+        shed = self._shed(accepted, token)
         no_bodies, no_events = _Refusals(), _Refusals()
         for days, items in sorted(by_days.items()):
             sub_token = f"{token}/{days}"
-            good = self._insert("bodies", body_columns, items, sub_token, no_bodies)
-            self._insert("events", event_columns, good, sub_token, no_events)
+            good = self._insert(
+                "bodies", body_columns, [item for item in items if id(item) not in shed], sub_token, no_bodies
+            )
+            without_body = [item for item in items if id(item) in shed]
+            self._insert("events", event_columns, [*good, *without_body], sub_token, no_events)
         refused = [*no_bodies.letters, *no_events.letters]
         self._write_dead(refused, f"{token}/refused")
         self._count(accepted, [*dead, *refused])
         return Written(len(accepted) - len(refused), len(dead) + len(refused))
+
+    def _shed(self, accepted: Sequence[Accepted], token: str) -> frozenset[int]:
+        """Ids of the objects whose body is beyond their tenant's budget; what was shed is recorded."""
+        if self._budgets is None or not accepted:
+            return frozenset()
+        _, shed, shares = self._budgets.divide(accepted)
+        if shares:
+            names, data = share_columns(shares)
+            self._warehouse.insert("tenant_minutes", names, data, token=token)
+        for share in shares:
+            metrics.BODIES_SHED.inc(share.bodies - share.kept_bodies)
+        return frozenset(map(id, shed))
 
     def _insert(
         self,

@@ -9,6 +9,7 @@ from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 EVENTS_WRITTEN = Counter("vigil_ingest_events_written_total", "Events written to ClickHouse", ["topic"])
 DEAD_LETTERS = Counter("vigil_ingest_dead_letters_total", "Events sent to the dead letters", ["topic", "error_class"])
+BODIES_SHED = Counter("vigil_ingest_bodies_shed_total", "Bodies not stored because their tenant was beyond its budget")
 INGEST_LAG_ROWS = Gauge(
     "vigil_ingest_lag_rows", "Records between the position and the end of a partition", ["topic", "partition"]
 )

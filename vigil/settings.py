@@ -92,6 +92,11 @@ class IngestSettings(Section):
         description="Share of bad events (of the last 10,000 on a partition) at which the partition stops",
     )
     bad_run_limit: int = Field(1_000, gt=0, description="Consecutive bad events at which the partition stops")
+    tenant_body_mib_per_minute: float | None = Field(
+        None,
+        gt=0,
+        description="MiB of text a tenant may store a minute (in each consumer); beyond it a sample of its bodies is kept, and every event without its text. Unset = no limit",
+    )
     address_hash_key: SecretStr | None = Field(
         None, description="Key of the address hashes; unset = made once and kept in the workspace"
     )

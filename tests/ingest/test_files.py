@@ -5,18 +5,23 @@ from __future__ import annotations
 import gzip
 import json
 import tracemalloc
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 import zstandard
 from click.testing import CliRunner
 
+from ingest.file_positions import alone
 from ingest.files import ingest_file, read_lines, source_name
 from tests.ingest.consuming import url_of
-from tests.ingest.events import NOW, raw
+from tests.ingest.events import NOW, event, raw
 from vigil.cli import main
 from vigil.clock import SimulatedClock
-from vigil.errors import UsageError
+from vigil.errors import UsageError, WarehouseUnavailable
 from vigil.settings import Settings
 from vigil.warehouse import Warehouse
 
@@ -44,7 +49,7 @@ def test_every_line_is_an_event_or_a_dead_letter_and_a_second_time_changes_nothi
 ) -> None:
     path = written(tmp_path / name, b"\n".join(LINES) + b"\n")
     assert ingest(path, warehouse, tmp_path) == (5, 3, 2)
-    assert ingest(path, warehouse, tmp_path) == (5, 3, 2)
+    assert ingest(path, warehouse, tmp_path) == (0, 0, 0)
     assert warehouse.query("SELECT count(), uniqExact(event_id) FROM events") == [(3, 3)]
     assert warehouse.query("SELECT line, file FROM dead_letters ORDER BY line") == [(2, str(path)), (6, str(path))]
     assert set(warehouse.query("SELECT tenant_id, source FROM events")) == {
@@ -60,6 +65,63 @@ def test_another_file_with_the_same_number_of_lines_is_not_taken_for_the_first(
     path.write_bytes(raw() + b"\n" + raw())
     ingest(path, warehouse, tmp_path)
     assert warehouse.query("SELECT count() FROM events") == [(4,)]
+
+
+@pytest.mark.parametrize("name", ["july.jsonl.zst", "july.parquet"])
+@pytest.mark.parametrize("failing_insert", range(1, 12, 2))
+def test_an_import_that_was_cut_off_goes_on_where_it_stopped_and_stores_nothing_twice(
+    name: str, failing_insert: int, warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Cut off before the n-th insert of any table; the second time with batches of another size."""
+    path = tmp_path / name
+    payloads = [event(session_id=str(number)) for number in range(10)]
+    if path.suffix == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(payloads), path)
+    else:
+        written(path, b"\n".join(json.dumps(payload).encode() for payload in payloads))
+    inserts = 0
+    insert = Warehouse.insert
+
+    def failing(self: Warehouse, *arguments: Any, **options: Any) -> int:
+        nonlocal inserts
+        inserts += 1
+        if inserts == failing_insert:
+            raise WarehouseUnavailable("cut off")
+        return insert(self, *arguments, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Warehouse, "insert", failing)
+        with pytest.raises(WarehouseUnavailable):
+            ingest(path, warehouse, tmp_path, batch_rows=3)
+    lines, *_ = ingest(path, warehouse, tmp_path, batch_rows=4)
+    # A batch is three inserts: the plan (which says that the batch before it is done), bodies, events.
+    plans_made = (failing_insert + 1) // 3
+    assert lines == 10 - 3 * max(0, plans_made - 1)
+    assert warehouse.query("SELECT count(), uniqExact(session_id) FROM events") == [(10, 10)]
+    assert warehouse.query("SELECT sum(calls) FROM account_hours") == [(10,)]
+    assert warehouse.query("SELECT count() FROM bodies") == [(10,)]
+
+
+def test_a_parquet_file_says_the_same_as_its_lines(warehouse: Warehouse, tmp_path: Path) -> None:
+    payload = event(
+        event_time=NOW.replace(tzinfo=None), cost_usd=Decimal("0.25"), attributes={"team": "red"}, refused=None
+    )
+    path = tmp_path / "july.parquet"
+    pyarrow.parquet.write_table(pyarrow.Table.from_pylist([payload]), path)
+    assert ingest(path, warehouse, tmp_path) == (1, 1, 0)
+    ((time, cost, attributes, text),) = warehouse.query(
+        "SELECT event_time, cost_usd, attributes, has_content FROM events"
+    )
+    assert (time, cost, attributes["team"], text) == (NOW, 0.25, "red", True)
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(UsageError, match="as Parquet"):
+        ingest(path, warehouse, tmp_path)
+
+
+def test_a_file_is_imported_by_one_process_at_a_time(warehouse: Warehouse, tmp_path: Path) -> None:
+    path = written(tmp_path / "a.jsonl", raw())
+    with alone(path), pytest.raises(UsageError, match="another process"):
+        ingest(path, warehouse, tmp_path)
 
 
 def test_other_limits_decide_anew(warehouse: Warehouse, tmp_path: Path) -> None:
@@ -136,7 +198,9 @@ def test_the_command(warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.M
     assert told.exit_code == 0, told.output
     assert "5 lines, 3 written, 2 dead letters" in told.output
     as_json = run(main, ["ingest", "--file", str(path), "--json"])
-    assert json.loads(as_json.stdout) == {"file": str(path), "lines": 5, "written": 3, "dead_lettered": 2}
+    assert json.loads(as_json.stdout) == {
+        "file": str(path), "lines": 0, "written": 0, "dead_lettered": 0, "imported_before": 7
+    }  # fmt: skip
     assert run(main, ["ingest", "--file", str(tmp_path / "none")]).exit_code == 2
     assert run(main, ["ingest", "--file", str(path), "--dialect", "morse"]).exit_code == 2
     monkeypatch.setenv("VIGIL_CLICKHOUSE__URL", "clickhouse://vigil:x@127.0.0.1:1/vigil")
