@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from detectors.coordination.resemblance import read_mere_phrases
 from detectors.telemetry_handle import Telemetry
 
 
@@ -53,6 +54,7 @@ class Activity:
 
 
 _NETWORK_WINDOW = timedelta(days=1)
+_BEGINNING_SPAN = timedelta(minutes=30)
 
 MAX_TEMPLATES = 400
 """Templates judged in one look, most calls first; how many were left out is noted."""
@@ -162,10 +164,18 @@ WHERE tenant_id = {tenant:String} AND event_time >= {start:DateTime64(6, 'UTC')}
 GROUP BY client_prefix_hash
 """
 
+_BEGINNING = """
+SELECT min(minute) FROM template_minutes
+WHERE tenant_id = {tenant:String} AND fingerprint = 0
+    AND hour >= toStartOfHour({start:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
+    AND minute >= {start:DateTime64(6, 'UTC')} AND minute < {end:DateTime64(6, 'UTC')}
+"""
+
 _EARLIER = """
 SELECT uniqExact(account_id) FROM template_minutes
 WHERE tenant_id = {tenant:String} AND fingerprint IN {templates:Array(UInt64)}
     AND hour >= toStartOfHour({start:DateTime64(6, 'UTC')}) AND hour < {end:DateTime64(6, 'UTC')}
+    AND minute >= {start:DateTime64(6, 'UTC')} AND minute < {end:DateTime64(6, 'UTC')}
 """
 
 _EVIDENCE = """
@@ -189,7 +199,7 @@ Templates = dict[tuple[str, int], dict[str, Use]]
 
 def read_templates(telemetry: Telemetry, scale: Scale, fresh: datetime, end: datetime, min_members: int) -> Templates:
     """Users of every template that was used since `fresh` and has `min_members` persistent users in the window of
-    `scale` before `end`, by (tenant, fingerprint) and account."""
+    `scale` before `end`, by (tenant, fingerprint) and account. A phrase that different texts share is no template."""
     rows = telemetry.query(
         _CANDIDATES,
         {
@@ -206,7 +216,11 @@ def read_templates(telemetry: Telemetry, scale: Scale, fresh: datetime, end: dat
     found: defaultdict[tuple[str, int], dict[str, Use]] = defaultdict(dict)
     for tenant, fingerprint, account, calls, buckets in rows:
         found[tenant, fingerprint][account] = Use(calls, frozenset(buckets))
-    return dict(found)
+    persistent = {
+        key: [account for account, use in users.items() if use.is_persistent(scale)] for key, users in found.items()
+    }
+    phrases = read_mere_phrases(telemetry, end - scale.window, end, persistent)
+    return {key: users for key, users in found.items() if key not in phrases}
 
 
 def read_activity(telemetry: Telemetry, scale: Scale, end: datetime, tenant: str, accounts: Sequence[str]) -> Activity:
@@ -278,9 +292,13 @@ def read_networks(
 
 
 def read_earlier_users(telemetry: Telemetry, until: datetime, tenant: str, templates: Sequence[int]) -> int:
-    """How many accounts used the templates in the lookback, before `until`."""
-    if until <= telemetry.start:
-        return 0
+    """How many accounts used the templates in the lookback, before `until`.
+
+    Where monitoring began later than that, what was in use in its first minutes is no news either: nobody can say
+    whether it is an application's of old.
+    """
+    ((beginning,),) = telemetry.query(_BEGINNING, {"tenant": tenant})
+    until = min(max(until, beginning + _BEGINNING_SPAN), telemetry.end)
     ((users,),) = telemetry.query(_EARLIER, {"tenant": tenant, "templates": sorted(templates)}, end=until)
     return int(users)
 
