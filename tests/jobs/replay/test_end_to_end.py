@@ -41,8 +41,8 @@ def read(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
-def replay(path: Path, folder: Path) -> Path:
-    arguments = ["replay", str(path), "--out", str(folder / "out"), "--workspace", str(folder / "ws")]
+def replay(path: Path, folder: Path, *more: str) -> Path:
+    arguments = ["replay", str(path), "--out", str(folder / "out"), "--workspace", str(folder / "ws"), *more]
     result = CliRunner().invoke(main, arguments, env={"VIGIL_INGEST__ADDRESS_HASH_KEY": "of the test"})
     assert result.exit_code == 0, result.output
     return folder
@@ -102,6 +102,24 @@ def test_nothing_said_up_to_a_moment_depends_on_what_comes_later(folders: tuple[
         expected = said(whole / "ws", table, until, *columns)
         assert expected, f"nothing in {table.name} to compare"
         assert said(part / "ws", table, until, *columns) == expected
+
+
+def test_the_same_by_people_who_may_is_recorded_low_and_restricts_nobody(
+    folders: tuple[Path, Path, set[str]], tmp_path: Path
+) -> None:
+    whole, part, members = folders
+    (ring,) = [one for one in read(whole / "out" / "incidents.jsonl") if one["kind"] == "coordinated_ring"]
+    named = {subject["id"] for subject in ring["subjects"]} | members
+    permitted = tmp_path / "exceptions.json"
+    entries = [{"tenant_id": ring["tenant_id"], "account_id": one, "reason": "red team"} for one in sorted(named)]
+    permitted.write_text(json.dumps(entries))
+    out = replay(part.parent / "part.jsonl", tmp_path, "--exceptions", str(permitted)) / "out"
+    found = [one for one in read(out / "incidents.jsonl") if one["kind"] == "coordinated_ring"]
+    assert found, "what permitted people do is recorded"
+    assert {one["severity"] for one in found} == {"low"}
+    for action in read(out / "actions.jsonl"):
+        if action["target"]["id"] in named and EffectKind(action["effect"]).restricts:
+            assert action["state"] in ("suppressed", "shadow", "held"), action["reason"]
 
 
 def keys_of(objects: Iterable[dict[str, Any]]) -> set[str]:

@@ -81,6 +81,7 @@ def test_every_line_is_written_a_duplicate_or_a_dead_letter(tmp_path: Path) -> N
 
     again = replay(two, "--out", out, "--workspace", kept)
     assert "2 events read: 2 written" in again.output, "a replay's own workspace starts empty"
+    assert "did not come to its end" not in again.output
 
 
 def test_a_damaged_file_is_replayed_up_to_the_damage_and_fails_at_the_end(tmp_path: Path) -> None:
@@ -133,3 +134,19 @@ def test_a_replay_that_is_terminated_leaves_nothing_behind(tmp_path: Path) -> No
     assert child.returncode == 128 + signal.SIGTERM, errors
     assert list(temporary.iterdir()) == []
     assert not server.exists()
+
+
+def test_a_killed_replay_starts_over_and_says_so(tmp_path: Path) -> None:
+    path, kept = tmp_path / "endless.jsonl", tmp_path / "kept"
+    os.mkfifo(path)
+    command = [sys.executable, "-m", "vigil.cli", "replay", str(path), "--out", str(tmp_path / "out")]
+    command += ["--workspace", str(kept), "--json"]
+    child = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    with path.open("wb"):  # waits until it opens the file, and then its server runs
+        child.kill()
+        child.wait(timeout=60)
+    path.unlink()
+    write(path, [event(NOON), event(NOON + MINUTE, "a2")])
+    again = subprocess.run(command, capture_output=True, timeout=120, text=True, check=True)
+    assert "did not come to its end; this one starts from the beginning" in again.stderr
+    assert json.loads(again.stdout)["events"] == {"read": 2, "written": 2, "duplicates": 0, "dead_lettered": 0}
