@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from enforcement.checkpoints import Checkpointer
 from jobs.housekeeping import clean
 from jobs.loop import Loop
 from jobs.watching import watch_jobs
@@ -69,6 +70,12 @@ def reconcile(loop: Loop) -> str:
     if found.unread:
         raise VigilError("; ".join(found.unread))
     return f"{found.missing} missing effects delivered again, {found.stray} stray ones lifted"
+
+
+def checkpoint(loop: Loop) -> str:
+    """The day's signed head of the ledger."""
+    taken = Checkpointer(loop.record, loop.clock, loop.settings).run_once()
+    return "the day has its checkpoint" if taken is None else f"checkpoint {taken.seq}:{taken.hash}"
 
 
 def alert(loop: Loop) -> str:
@@ -159,6 +166,15 @@ CATALOGUE: tuple[Job, ...] = (
         "pages about vigil itself: quiet and noisy rules, sick detectors, jobs that fail, lag",
         "vigil goes blind or lame and says nothing of it",
         watch,
+    ),
+    Job(
+        "checkpoint",
+        lambda settings: timedelta(hours=1),
+        timedelta(minutes=1),
+        "trust-and-safety",
+        "signs the head of the ledger once a day and takes it out of the database",
+        "a ledger that somebody rewrites or cuts off does not show it",
+        checkpoint,
     ),
     Job(
         "housekeeping",
