@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import multiprocessing
+import random
 import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psycopg
@@ -15,9 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
+from enforcement.policies.policy import Policy
 from tests.enforcement.sample import RING_THROTTLE, World, policy, ring
 from vigil.effect import ActionState, EffectKind
-from vigil.record import Record, connect, ledger
+from vigil.record import Record, connect, incidents, ledger
 from vigil.signal import Severity
 
 DECIDERS = 4
@@ -118,6 +121,66 @@ def test_whatever_the_incidents_and_policies_no_budget_is_exceeded_and_no_duty_d
         world.update(f"inc_{number}", severity=Severity.CRITICAL)
     at_once(lambda: world.enforcer().run())
     check(world, budget)
+    record.close()
+
+
+@pytest.mark.postgres
+def test_eight_processes_deciding_on_the_same_accounts_exceed_no_budget_and_double_no_duty(
+    postgres: str, tmp_path: Path
+) -> None:
+    """Random incidents that share accounts, changed between rounds, under policies with an hourly and a share budget."""
+    rounds = [random.Random(seed).sample("abcdefghijkl", 6) for seed in range(10)]
+    url = _fresh(postgres)
+    record = connect(url)
+    world = World(record, _shared_policies(tmp_path))
+    world.open(*(ring(*names, incident_id=f"inc_{number}") for number, names in enumerate(rounds)))
+    # Started from a process that has imported it all: eight interpreters would take longer than what is tested.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["tests.enforcement.sample"])
+    ready = context.Barrier(8)
+    processes = [context.Process(target=_decide_again, args=(url, str(tmp_path), ready, n)) for n in range(8)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [process.exitcode for process in processes] == [0] * 8
+    check(world, BUDGET)
+    by_policy: dict[str, set[str]] = {}
+    for action in world.actions(states=[ActionState.DISPATCHED, ActionState.CONFIRMED]):
+        if action.effect.restricts:
+            by_policy.setdefault(action.policy, set()).add(action.target.id)
+    assert len(by_policy["hourly"]) == BUDGET, "used up, not exceeded"
+    assert len(by_policy["share"]) == 5, "used up, not exceeded"
+    assert world.enforce() == 0, "all was decided"
+    record.close()
+
+
+def _shared_policies(folder: Path) -> list[Policy]:
+    folder.mkdir(exist_ok=True)
+    return [
+        policy(folder, RING_THROTTLE, policy="hourly", budget=f"{{per_hour: {BUDGET}}}"),
+        policy(
+            folder,
+            RING_THROTTLE,
+            policy="share",
+            ladder="[step_up: {for: 1d}]",
+            budget="{share_of_active_accounts: 1%, at_least: 5}",
+        ),
+        policy(folder, RING_THROTTLE, policy="twin", budget=f"{{per_hour: {BUDGET}}}"),
+    ]
+
+
+def _decide_again(url: str, folder: str, ready: Barrier, number: int) -> None:
+    record = connect(url)
+    world = World(record, _shared_policies(Path(folder) / str(number)))
+    for turn in range(3):
+        ready.wait(30)
+        world.enforce()
+        # Every process brings new evidence to some of the incidents that the others are deciding on.
+        with record.write() as connection:
+            before = incidents.get(connection, f"inc_{(number + turn) % 10}")
+            incidents.save(connection, before, incidents.Verb.UPDATE)
+        world.enforce()
     record.close()
 
 
