@@ -13,6 +13,8 @@ from enforcement.gate import EFFECT_STAGES
 from enforcement.policies import facts
 from enforcement.policies.policy import SEVERITY_ORDER
 from enforcement.policies.reader import FIELDS, read_policy
+from enforcement.policies.testing import read_cases
+from enforcement.rehearse import rehearse
 from tests.enforcement.sample import RING_THROTTLE, World, policy, ring
 from vigil.effect import ActionState
 from vigil.record import Record, ledger
@@ -27,10 +29,14 @@ def blocks(text: str, language: str) -> list[str]:
 
 
 def test_the_example_policy_loads_and_has_every_field(tmp_path: Path) -> None:
-    [example] = blocks(POLICIES, "yaml")
+    example, cases = blocks(POLICIES, "yaml")
     file = tmp_path / "example.yaml"
     file.write_text(example)
-    assert read_policy(file).name == "ring-containment"
+    found = read_policy(file)
+    assert found.name == "ring-containment"
+    (tmp_path / "example.test.yaml").write_text(cases)
+    done = [rehearse(case) for case in read_cases(tmp_path, [found])]
+    assert [one.problems for one in done] == [[]]
     assert {line.split(":")[0] for line in example.splitlines() if not line.startswith(" ")} == set(FIELDS)
 
 
