@@ -23,6 +23,8 @@ _HOURS_PER_E_FOLD = (6, 24, 100, 400)
 _SAME_MOMENT_H = 0.05
 _WINDOWS_H, _WINDOWS_VOLUME = (0.5, 2, 8, 24, 72), (0.01, 0.05, 0.2, 0.5)
 _SCAN_WEIGHT = 0.3
+_SEASON_H, _SEASON_WEIGHT = 84, 0.3
+"""Where half a week before and after are busy, strangers are close too."""
 _MEAN_WEIGHT, _SIZE_WEIGHT, _LARGEST = 0.25, 0.1, 64
 
 
@@ -34,6 +36,8 @@ def crowding(first_use_h: Floats, log_volume: Floats) -> Floats:
         distance, _ = cKDTree(place).query(place, k=max(_NEIGHBOURS) + 1)
         distance = np.where(np.isfinite(distance), distance, np.nanmax(np.where(np.isfinite(distance), distance, 0)))
         near -= np.log(distance[:, _NEIGHBOURS] + _SAME_MOMENT_H).sum(axis=1)
+    season = np.log(_share_within(first_use_h / _SEASON_H))
+    near -= _SEASON_WEIGHT * len(_HOURS_PER_E_FOLD) * len(_NEIGHBOURS) * season
     scanned = np.mean(
         [_excess(first_use_h / hours, log_volume / step) for hours in _WINDOWS_H for step in _WINDOWS_VOLUME], axis=0
     )
