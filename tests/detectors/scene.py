@@ -1,9 +1,12 @@
-"""Four quiet days and an hour with one of each: a campaign, an account out of bounds, a source that falls silent."""
+"""Four quiet days and an hour with one of each: a campaign, an account out of bounds, a source that falls silent, a
+stolen key, a farm of accounts."""
 
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from tests.detectors.traffic import START, Call, steady
 
@@ -30,6 +33,55 @@ def _own_words(rng: random.Random) -> str:
     return " ".join(rng.choices(_WORDS, k=14)) + f" {rng.randint(0, 10**9)}"
 
 
+def at_home(number: int, key: str = "a") -> dict[str, Any]:
+    """One of the two keys of a person, and where it is used."""
+    return {"key": f"key{number}{key}", "asn": 64_700, "agent": f"app/{number % 5}"}
+
+
+def theft(rng: random.Random) -> list[Call]:
+    """From noon on somebody else uses a key of a person who goes on working."""
+    calls = [
+        Call(
+            NOON + timedelta(minutes=1.5 * number),
+            "person3",
+            _own_words(rng),
+            org="org3",
+            prefix="elsewhere",
+            key="key3a",
+            asn=64_908,
+            agent="script/1",
+        )
+        for number in range(40)
+    ]
+    calls += [
+        Call(
+            NOON + timedelta(minutes=11 * number), "person3", _own_words(rng), org="org3", prefix="home3", **at_home(3)
+        )
+        for number in range(6)
+    ]
+    return calls
+
+
+def farm(rng: random.Random) -> list[Call]:
+    """A dozen accounts made within half an hour at one mail domain, called from one place."""
+    calls = []
+    for number in range(12):
+        made = NOON + timedelta(minutes=2.5 * number)
+        calls += [
+            Call(
+                made + timedelta(minutes=1 + step),
+                f"farm{number}",
+                _own_words(rng),
+                org=f"nobody{number}",
+                prefix="hall",
+                domain="farm.example",
+                created=made,
+            )
+            for step in range(8)
+        ]
+    return calls
+
+
 def people(rng: random.Random, accounts: int, since: datetime, until: datetime) -> list[Call]:
     """Persons who ask some thirty things between eight and twenty o'clock, in words of their own."""
     calls = []
@@ -48,6 +100,8 @@ def people(rng: random.Random, accounts: int, since: datetime, until: datetime) 
                             org=f"org{number}",
                             prefix=f"home{number}",
                             output_tokens=tokens,
+                            **at_home(number, "ab"[tokens % 2]),
+                            domain="mail.example",
                         )
                     )
             day += timedelta(days=1)
@@ -77,16 +131,19 @@ def scene(*, scale: int = 1, with_content: bool = True) -> list[Call]:
     # A source of its own, four calls a minute from 48 meters, that falls silent at noon. With less than a week of
     # history a single call a minute would be too little: windows of an hour and longer stay silent then.
     for number in range(48):
-        calls += steady(
+        meter = steady(
             f"meter{number}", START + number * timedelta(seconds=15), NOON, timedelta(minutes=12), source="edge"
         )
+        calls += [replace(call, key=f"meterkey{number}", asn=64_900, agent="meter/2") for call in meter]
     calls += campaign(rng, 12)
     calls += [
         Call(NOON + timedelta(seconds=20 * number), "person7", _own_words(rng), org="org7", prefix="home7")
         for number in range(170)
     ]
+    calls += theft(random.Random(3))
+    calls += farm(random.Random(4))
     if not with_content:
-        calls = [Call(c.at, c.account, "", c.tenant, c.source, c.org, c.prefix, c.output_tokens) for c in calls]
+        calls = [replace(call, text="") for call in calls]
     return calls
 
 
@@ -96,6 +153,7 @@ def aftermath() -> list[Call]:
     later = people(rng, 60, END, END + timedelta(days=1))
     later += steady("meter0", END, END + timedelta(hours=2), timedelta(seconds=5), source="edge")
     later += [Call(END + timedelta(seconds=second), "person7", _own_words(rng)) for second in range(600)]
+    later += [replace(call, at=call.at + timedelta(hours=1), text=f"later {call.text}") for call in theft(rng)]
     later += [
         Call(END + timedelta(seconds=rng.uniform(0, 3_000)), f"member{number}", "thanks a lot, that is all for today")
         for number in range(12)

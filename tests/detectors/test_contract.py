@@ -65,6 +65,8 @@ def test_it_finds_what_it_is_for_and_accuses_nobody_else(detector: Detector, sce
     named = {(subject.type, subject.id) for signal in signals for subject in signal.subjects}
     guilty = {(SubjectType.ACCOUNT, f"member{number}") for number in range(12)}
     guilty |= {(SubjectType.ACCOUNT, "person7"), (SubjectType.SOURCE, "edge")}
+    guilty |= {(SubjectType.API_KEY, "key3a"), (SubjectType.ACCOUNT, "person3")}  # the second is the victim
+    guilty |= {(SubjectType.ACCOUNT, f"farm{number}") for number in range(12)}
     assert named
     assert named <= guilty
 

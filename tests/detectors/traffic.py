@@ -25,6 +25,12 @@ class Call:
     org: str = ""
     prefix: str = ""
     output_tokens: int | None = None
+    key: str = ""
+    asn: int | None = None
+    agent: str = ""
+    status: str = "ok"
+    domain: str = ""
+    created: datetime | None = None
 
 
 def insert(warehouse: Warehouse, calls: Iterable[Call], *, shuffle_seed: int | None = None) -> int:
@@ -48,6 +54,12 @@ def insert(warehouse: Warehouse, calls: Iterable[Call], *, shuffle_seed: int | N
         "org_id": [rows[i].org for i in order],
         "client_prefix_hash": [rows[i].prefix for i in order],
         "output_tokens": [rows[i].output_tokens for i in order],
+        "api_key_hash": [rows[i].key for i in order],
+        "client_asn": [rows[i].asn for i in order],
+        "user_agent": [rows[i].agent for i in order],
+        "status": [rows[i].status for i in order],
+        "email_domain": [rows[i].domain for i in order],
+        "account_created_at": [rows[i].created for i in order],
         "last_user_text": [rows[i].text for i in order],
     }
     for start in range(0, len(order), 100_000):
