@@ -8,7 +8,6 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Callable
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import psycopg
@@ -17,14 +16,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import sql
 
-from enforcement.policies.policy import Policy
+from tests.enforcement.decider import BUDGET, decide_again, shared_policies
 from tests.enforcement.sample import RING_THROTTLE, World, policy, ring
 from vigil.effect import ActionState, EffectKind
-from vigil.record import Record, connect, incidents, ledger
+from vigil.record import Record, connect, ledger
 from vigil.signal import Severity
 
 DECIDERS = 4
-BUDGET = 7
 
 
 def at_once(work: Callable[[], object]) -> None:
@@ -132,17 +130,17 @@ def test_eight_processes_deciding_on_the_same_accounts_exceed_no_budget_and_doub
     rounds = [random.Random(seed).sample("abcdefghijkl", 6) for seed in range(10)]
     url = _fresh(postgres)
     record = connect(url)
-    world = World(record, _shared_policies(tmp_path))
+    world = World(record, shared_policies(tmp_path))
     world.open(*(ring(*names, incident_id=f"inc_{number}") for number, names in enumerate(rounds)))
     # Started from a process that has imported it all: eight interpreters would take longer than what is tested.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.enforcement.sample"])
+    context.set_forkserver_preload(["__main__", "tests.enforcement.decider"])
     ready = context.Barrier(8)
-    processes = [context.Process(target=_decide_again, args=(url, str(tmp_path), ready, n)) for n in range(8)]
+    processes = [context.Process(target=decide_again, args=(url, str(tmp_path), ready, n)) for n in range(8)]
     for process in processes:
         process.start()
     for process in processes:
-        process.join(60)
+        process.join(120)
     assert [process.exitcode for process in processes] == [0] * 8
     check(world, BUDGET)
     by_policy: dict[str, set[str]] = {}
@@ -152,35 +150,6 @@ def test_eight_processes_deciding_on_the_same_accounts_exceed_no_budget_and_doub
     assert len(by_policy["hourly"]) == BUDGET, "used up, not exceeded"
     assert len(by_policy["share"]) == 5, "used up, not exceeded"
     assert world.enforce() == 0, "all was decided"
-    record.close()
-
-
-def _shared_policies(folder: Path) -> list[Policy]:
-    folder.mkdir(exist_ok=True)
-    return [
-        policy(folder, RING_THROTTLE, policy="hourly", budget=f"{{per_hour: {BUDGET}}}"),
-        policy(
-            folder,
-            RING_THROTTLE,
-            policy="share",
-            ladder="[step_up: {for: 1d}]",
-            budget="{share_of_active_accounts: 1%, at_least: 5}",
-        ),
-        policy(folder, RING_THROTTLE, policy="twin", budget=f"{{per_hour: {BUDGET}}}"),
-    ]
-
-
-def _decide_again(url: str, folder: str, ready: Barrier, number: int) -> None:
-    record = connect(url)
-    world = World(record, _shared_policies(Path(folder) / str(number)))
-    for turn in range(3):
-        ready.wait(30)
-        world.enforce()
-        # Every process brings new evidence to some of the incidents that the others are deciding on.
-        with record.write() as connection:
-            before = incidents.get(connection, f"inc_{(number + turn) % 10}")
-            incidents.save(connection, before, incidents.Verb.UPDATE)
-        world.enforce()
     record.close()
 
 
