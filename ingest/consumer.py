@@ -14,6 +14,7 @@ from ingest.enrich.addresses import load_hash_key
 from ingest.intake import Intake, Stopping
 from ingest.kafka_source import KafkaSource
 from ingest.pipeline import Pipeline
+from ingest.retention import keep_dead_letters
 from ingest.writer import EventWriter
 from vigil.broker import topics
 from vigil.clock import Clock
@@ -86,6 +87,7 @@ class Consumer:
         # The user of a consumer may lack the right to create tables; it is needed only when something is missing.
         if pending(self._warehouse):
             migrate(self._warehouse)
+        keep_dead_letters(self._warehouse, self._settings.ingest.dead_letter_days)
         if tables := without_window(self._warehouse):
             raise ConfigError(
                 f"a retried insert would be stored twice in {', '.join(tables)}: give each of these tables a"

@@ -97,6 +97,7 @@ class IngestSettings(Section):
         gt=0,
         description="MiB of text a tenant may store a minute (in each consumer); beyond it a sample of its bodies is kept, and every event without its text. Unset = no limit",
     )
+    dead_letter_days: int = Field(90, gt=0, description="Days a dead letter is kept; a consumer sets it at its start")
     address_hash_key: SecretStr | None = Field(
         None, description="Key of the address hashes; unset = made once and kept in the workspace"
     )
