@@ -1,6 +1,6 @@
 """The commands of this room; `vigil/cli.py` finds them here by name."""
 
-from enforcement.commands import appeals, policy_checks, undo
+from enforcement.commands import appeals, policy_checks, propose, undo
 from enforcement.commands.accounts import accounts
 from enforcement.commands.actions import actions
 from enforcement.commands.alerts import alerts
@@ -22,5 +22,6 @@ __all__ = [
     "ledger",
     "policies",
     "policy_checks",
+    "propose",
     "undo",
 ]
