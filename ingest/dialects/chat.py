@@ -159,7 +159,11 @@ def _tools(message: Mapping[str, Any], content: Any) -> Iterator[str]:
         yield single["name"]
     if isinstance(content, list):
         for part in content:
-            if isinstance(part, Mapping) and _word(part.get("type")) in _TOOL_PARTS and isinstance(part.get("name"), str):
+            if (
+                isinstance(part, Mapping)
+                and _word(part.get("type")) in _TOOL_PARTS
+                and isinstance(part.get("name"), str)
+            ):
                 yield part["name"]
 
 

@@ -113,7 +113,9 @@ def list_appeals(
         query = query.where(appeals.c.opened_at >= since)
     if until is not None:
         query = query.where(appeals.c.opened_at < until)
-    return _appeals(connection, query.order_by(appeals.c.opened_at, appeals.c.outcome.is_(None), appeals.c.appeal_id).limit(limit))
+    return _appeals(
+        connection, query.order_by(appeals.c.opened_at, appeals.c.outcome.is_(None), appeals.c.appeal_id).limit(limit)
+    )
 
 
 def _appeals(connection: Connection, query: Select[Any]) -> list[Appeal]:
