@@ -67,6 +67,9 @@ def fuzz(inputs: int, seed: int, keep: Path, stored: Callable[[tuple[Any, ...]],
     corpus = {**seeds(), **bodies()}
     found = targets()
     report = Report({name: Tally() for name in found}, [])
+    for name, raws in corpus.items():
+        # What is loaded or compiled at its first use is no hang of the input that comes first.
+        found[name](raws[0])
     names = sorted(found)
     for number in range(inputs):
         name = names[number % len(names)]

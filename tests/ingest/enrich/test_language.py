@@ -28,6 +28,20 @@ def test_language_and_script_are_told(text: str, language: str | None, script: s
     assert language_and_script(text) == (language, script)
 
 
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Welke van de twee opties is beter en waarom zou je die kiezen", "nl"),
+        ("Skriv en kort tekst om hvordan man laver et godt budget for familien", "da"),
+        ("Scrivi una breve poesia sul mare e sulle onde della sera", "it"),
+        ("Please explain what the table of tides means", "en"),
+        ("Compare both harbours: berths, cranes, depth, opening hours", "en"),
+    ],
+)
+def test_english_is_told_quickly_and_its_neighbours_are_not_taken_for_it(text: str, language: str) -> None:
+    assert language_and_script(text)[0] == language
+
+
 def test_the_last_user_turn_decides_not_the_system_prompt() -> None:
     turns = [
         {"role": "system", "content": "You are a helpful assistant who answers in English."},
