@@ -94,6 +94,13 @@ class _Member(msgspec.Struct, frozen=True):
     agent: str
 
 
+class _Said(msgspec.Struct, frozen=True):
+    """How many members were said, and when."""
+
+    members: int
+    at: datetime
+
+
 class _Series(msgspec.Struct, frozen=True):
     """Young accounts of one mail domain, of so many in the tenant, and how rare their number and their places are."""
 
@@ -131,6 +138,7 @@ class AccountFarm(Detector):
 
     def detect(self, window: Window, telemetry: Telemetry, state: State) -> Iterator[Signal]:
         day = window.end - _DAY
+        _forget(state, window.end - 2 * _DAY)
         born = telemetry.query(_BORN, {"day": day, "domains": _MOST_DOMAINS}, end=window.end)
         many = [
             (tenant, domain, int(accounts), int(total))
@@ -159,11 +167,10 @@ class AccountFarm(Detector):
                 state.note("from_everywhere", 1 + state.notes.get("from_everywhere", 0))
                 continue
             key = "said:" + digest(tenant, domain)
-            if len(series.members) < _GROWN * (state.get(key, int) or 0):
+            said = state.get(key, _Said)
+            if said is not None and len(series.members) < _GROWN * said.members:
                 continue
-            if len(state.keys("said:")) >= _MAX_SAID:
-                state.forget(state.keys("said:")[0])
-            state.put(key, len(series.members))
+            state.put(key, _Said(len(series.members), window.end))
             yield self._signal(series, Window(day, window.end))
 
     def _signal(self, series: _Series, window: Window) -> Signal:
@@ -209,6 +216,14 @@ class AccountFarm(Detector):
                 "p_places": series.p_places,
             },
         )  # fmt: skip
+
+
+def _forget(state: State, before: datetime) -> None:
+    """Drop what was said of series that are over, the oldest first when there is too much."""
+    said = {key: found for key in state.keys("said:") if (found := state.get(key, _Said)) is not None}
+    for number, key in enumerate(sorted(said, key=lambda key: (said[key].at, key))):
+        if said[key].at < before or len(said) - number > _MAX_SAID:
+            state.forget(key)
 
 
 def _look_at(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import timedelta
 
 from detectors.accounts.account_farm import AccountFarm
@@ -73,6 +74,17 @@ def test_a_farm_is_found_while_it_is_being_made_and_said_again_when_it_has_grown
     assert signals[0].facts["pattern"] == "account_farm"
     assert len(signals[-1].subjects) >= 32
     assert all(subject.id.startswith("new") for signal in signals for subject in signal.subjects)
+
+
+def test_another_series_under_the_same_domain_days_later_is_said_though_it_is_smaller(warehouse: Warehouse) -> None:
+    insert(warehouse, [*everybody(), *newcomers(30, "farm.example", prefixes=3)])
+    state = State()
+    assert said(warehouse, state)
+    later = 3 * 24 * 60
+    insert(warehouse, [replace(call, at=call.at + timedelta(minutes=later)) for call in everybody()])
+    insert(warehouse, newcomers(12, "farm.example", prefixes=1, name="next", after=later))
+    again = look(AccountFarm(), warehouse, NOW + timedelta(minutes=later + 30), state)
+    assert [len(signal.subjects) for signal in again] == [12]
 
 
 def test_a_school_that_signs_up_its_class_is_one_organisation(warehouse: Warehouse) -> None:
