@@ -64,7 +64,7 @@ def move(
 
 def sealed(action: Action) -> dict[str, Any]:
     """What the ledger keeps: all of the action, its facts as a hash (they stand in the action's row)."""
-    fields = msgspec.to_builtins(action)
+    fields = msgspec.structs.asdict(action)
     facts = msgspec.json.encode(fields.pop("facts"), order="sorted")
     for name in ("confirmed_at", "lifted_by", "lift_decided_at", "lifted_at"):
         del fields[name]
