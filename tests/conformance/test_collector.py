@@ -90,7 +90,6 @@ def test_what_it_writes_to_kafka_is_read(broker: Broker, tmp_path: Path, encodin
 def test_what_it_posts_to_the_receiver_is_read(tmp_path: Path) -> None:
     sink = MemorySink()
     config = documented("exporters")
-    config["exporters"]["otlphttp"]["sending_queue"].pop("storage")
     config["service"] = {"pipelines": {"traces": {"receivers": ["otlp"], "exporters": ["otlphttp"]}}}
     with running(sink, settings()) as receiver:
         config["exporters"]["otlphttp"]["endpoint"] = str(receiver.base_url).rstrip("/")

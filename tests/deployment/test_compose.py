@@ -28,7 +28,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 LASTING = sorted(name for name, service in services().items() if service["restart"] != "no")
-OWN = ("migrate", "ingest", "embed", "jobs", "dashboard")
+OWN = ("migrate", "ingest", "receive", "embed", "jobs", "dashboard")
 
 
 def substituted(text: str) -> str:

@@ -34,6 +34,15 @@ def test_json_and_protobuf_of_the_same_logs_give_the_same_events(name: str) -> N
     assert read("otlp_logs", as_json(raw, LogsData)) == read("otlp_logs", raw)
 
 
+@pytest.mark.parametrize("form", ["bin", "json"])
+@pytest.mark.parametrize(
+    ("signal", "dialect", "sent"), [("traces", "otlp", "openinference_traces"), ("logs", "otlp_logs", "openai_v2_logs")]
+)
+def test_what_a_collector_wrote_to_kafka_is_what_it_was_sent(form: str, signal: str, dialect: str, sent: str) -> None:
+    """Recorded from the kafka exporter of collector 0.155, with the encodings otlp_proto and otlp_json."""
+    assert read(dialect, recorded(f"collector_{signal}.{form}")) == read(dialect, recorded(f"{sent}.bin"))
+
+
 @pytest.mark.parametrize(("dialect", "name"), [("otlp", "openinference_traces"), ("otlp_logs", "openai_v2_logs")])
 @pytest.mark.parametrize("form", ["protobuf", "json"])
 def test_the_parts_of_a_payload_are_its_events_one_by_one(dialect: str, name: str, form: str) -> None:
