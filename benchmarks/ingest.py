@@ -1,12 +1,14 @@
-"""Events a second through the whole consumer, beside a plain loop without validation over the same topic.
+"""Events a second through the whole consumer, beside ClickHouse's own Kafka engine and a plain loop, over the same topic.
 
-Both read the same `events` records of about 900 bytes from one partition of the embedded broker into the embedded
+All read the same `events` records of about 900 bytes from one partition of the embedded broker into the embedded
 ClickHouse, one after the other on the same machine:
 
 * vigil: `vigil ingest` as a process of its own, as under `vigil up`: validation, redaction, dead letters, bodies,
   deduplication tokens, fingerprints, and the views behind the detectors.
 * the plain loop: kafka-python → `json.loads` → clickhouse-driver in columns, 20,000 rows a batch, into a plain
   MergeTree table of the same fields. It checks nothing, redacts nothing and would store a batch twice after a crash.
+* the engine: ClickHouse's table engine Kafka (JSONEachRow) → materialized view → the same plain table. One consumer,
+  20,000 rows a block. It checks nothing either, and delivers at least once.
 
 Then, with an empty topic, events are produced at half of vigil's rate for `seconds`: `p99_queryable_ms` is from the
 moment an event was handed to the producer until a query first saw its offset.
@@ -18,15 +20,13 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ import numpy as np
 from kafka import KafkaConsumer, KafkaProducer
 from kafka.structs import OffsetAndMetadata, TopicPartition
 
+from benchmarks._ingest_payloads import Payloads
+from benchmarks._ingest_stages import cpu_by_stage
 from vigil.local.broker import EmbeddedBroker
 from vigil.local.clickhouse import EmbeddedClickHouse
 from vigil.local.process import ChildProcess
@@ -42,42 +44,11 @@ from vigil.settings import Settings
 from vigil.warehouse import Warehouse, migrate
 
 _BATCH_ROWS = 20_000
+_STAGE_EVENTS = 20_000
+_COUNT = {"events": "SELECT count() FROM events", "engine": "SELECT count() FROM engine"}
+_NUMBERS = ("input_tokens", "output_tokens", "duration_ms")
 _PATIENCE_S = 300.0
 _POLL_S = 0.02
-_WORDS = [
-    "tide",
-    "harbour",
-    "ledger",
-    "window",
-    "garden",
-    "recipe",
-    "train",
-    "summary",
-    "letter",
-    "forecast",
-    "budget",
-    "poem",
-    "table",
-    "orbit",
-    "signal",
-    "please",
-    "could",
-    "you",
-    "write",
-    "explain",
-    "compare",
-    "translate",
-    "list",
-    "a",
-    "short",
-    "the",
-    "of",
-    "for",
-    "and",
-    "with",
-    "in",
-    "about",
-]
 _FIELDS = (
     "event_id", "event_time", "account_id", "org_id", "source", "session_id", "request_model", "operation", "provider",
     "input_tokens", "output_tokens", "duration_ms", "status", "client_ip", "user_agent", "input", "output",
@@ -89,16 +60,21 @@ def run(*, events: int = 200_000, seconds: int = 10, seed: int = 5) -> dict[str,
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vigil-bench-")))
         bench = stack.enter_context(_Bench.started(folder))
-        payloads = _Payloads(seed)
+        payloads = Payloads(seed)
+        stages = cpu_by_stage(list(Payloads(seed).take(_STAGE_EVENTS)))
         _say(f"producing {events:,} events")
         size = bench.produce(payloads.take(events), "load")
         _say("the plain loop")
         plain = bench.plain_loop(events, "load")
+        _say("ClickHouse's Kafka engine")
+        engine = bench.kafka_engine(events, "load")
         _say("vigil ingest")
+        server_before_s = bench.server_cpu_s()
         with bench.consumer("load") as consumer:
-            vigil = bench.rate(events)
+            vigil = bench.rate("events", events)
             cpu_s = consumer.cpu_s()
             peak = consumer.peak_rss_mib()
+        server_cpu_s = bench.server_cpu_s() - server_before_s
         lost, duplicated = bench.recount(events)
         steady = max(100, int(vigil / 2))
         _say(f"producing {steady:,} events/s for {seconds} s")
@@ -109,7 +85,13 @@ def run(*, events: int = 200_000, seconds: int = 10, seed: int = 5) -> dict[str,
         "events_per_second": round(vigil),
         "plain_loop_events_per_second": round(plain),
         "ratio_to_plain_loop": round(vigil / plain, 3),
+        "kafka_engine_events_per_second": round(engine),
+        "ratio_to_kafka_engine": round(vigil / engine, 3),
+        "bytes_per_second": round(vigil * size / events),
         "events_per_cpu_second": round(events / cpu_s),
+        "consumer_cpu_us_per_event": round(cpu_s / events * 1e6, 1),
+        "clickhouse_cpu_us_per_event": round(server_cpu_s / events * 1e6, 1),
+        **{f"{stage}_cpu_us_per_event": cost for stage, cost in stages.items()},
         "p50_queryable_ms": round(float(np.percentile(delays, 50)) * 1000, 1),
         "p99_queryable_ms": round(float(np.percentile(delays, 99)) * 1000, 1),
         "queryable_at_events_per_second": steady,
@@ -121,48 +103,12 @@ def run(*, events: int = 200_000, seconds: int = 10, seed: int = 5) -> dict[str,
     }
 
 
-class _Payloads:
-    """Canonical events with text, one in fifty with something to redact in it."""
-
-    def __init__(self, seed: int) -> None:
-        self._chance = random.Random(seed)
-
-    def take(self, count: int) -> Iterator[bytes]:
-        """Events of now."""
-        chance = self._chance
-        for number in range(count):
-            account = chance.randrange(2_000)
-            text = " ".join(chance.choices(_WORDS, k=36))
-            if number % 50 == 0:
-                text += " and answer to someone@example.com or +44 20 7946 0958"
-            yield json.dumps(
-                {
-                    "event_id": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
-                    "event_time": datetime.now(UTC).isoformat(),
-                    "account_id": f"account-{account}",
-                    "org_id": f"org-{account % 100}",
-                    "source": "gateway-1",
-                    "session_id": f"session-{chance.randrange(20_000)}",
-                    "request_model": "model-large",
-                    "operation": "chat",
-                    "provider": "bench",
-                    "input_tokens": chance.randrange(10, 2_000),
-                    "output_tokens": chance.randrange(10, 500),
-                    "duration_ms": chance.randrange(100, 9_000),
-                    "status": "ok",
-                    "client_ip": f"10.{account % 7}.{account % 251}.{chance.randrange(4)}",
-                    "user_agent": "bench-client/1.0",
-                    "input": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": text}],
-                    "output": " ".join(chance.choices(_WORDS, k=30)),
-                }
-            ).encode()
-
-
 class _Bench:
     """The servers, and what is done with them."""
 
-    def __init__(self, folder: Path, servers: str, warehouse: Warehouse, url: str) -> None:
+    def __init__(self, folder: Path, servers: str, warehouse: Warehouse, url: str, server: ChildProcess) -> None:
         self._folder = folder
+        self._server = server
         self._servers = servers
         self._warehouse = warehouse
         self._url = url
@@ -182,7 +128,7 @@ class _Bench:
             stack.callback(warehouse.close)
             migrate(warehouse)
             create_topics(Settings(), broker.bootstrap_servers, ["load", "steady"], embedded=True)
-            yield cls(folder, broker.bootstrap_servers, warehouse, clickhouse.url)
+            yield cls(folder, broker.bootstrap_servers, warehouse, clickhouse.url, clickhouse.process)
 
     def produce(self, values: Iterator[bytes], topic: str) -> int:
         """Write all values; returns their bytes."""
@@ -197,11 +143,40 @@ class _Bench:
             producer.close()
         return size
 
+    def server_cpu_s(self) -> float:
+        """Seconds of CPU that ClickHouse has used so far."""
+        return _Process(self._server).cpu_s()
+
+    def kafka_engine(self, events: int, topic: str) -> float:
+        """Events a second of ClickHouse's own consumer, from its first block to its last."""
+        texts = ", ".join(f"{name} {'UInt32' if name in _NUMBERS else 'String'}" for name in _FIELDS)
+        self._create_plain("engine")
+        self._warehouse.command(
+            f"CREATE TABLE engine_queue ({texts}) ENGINE = Kafka SETTINGS kafka_broker_list = '{self._servers}',"
+            f" kafka_topic_list = '{topic}', kafka_group_name = 'engine', kafka_format = 'JSONEachRow',"
+            f" kafka_max_block_size = {_BATCH_ROWS}, kafka_flush_interval_ms = 1000"
+        )
+        self._warehouse.command(
+            "CREATE MATERIALIZED VIEW engine_view TO engine AS SELECT * REPLACE(toUUID(event_id) AS event_id,"
+            " parseDateTime64BestEffort(event_time, 6, 'UTC') AS event_time) FROM engine_queue"
+        )
+        try:
+            return self.rate("engine", events)
+        finally:
+            self._warehouse.command("DROP TABLE engine_view SYNC")
+            self._warehouse.command("DROP TABLE engine_queue SYNC")
+
+    def _create_plain(self, table: str) -> None:
+        """A table of the same fields and nothing else."""
+        types = {"event_id": "UUID", "event_time": "DateTime64(6, 'UTC')", **dict.fromkeys(_NUMBERS, "UInt32")}
+        columns = ", ".join(f"{name} {types.get(name, 'String')}" for name in _FIELDS)
+        self._warehouse.command(
+            f"CREATE TABLE {table} ({columns}) ENGINE = MergeTree ORDER BY (event_time, account_id)"
+        )
+
     def plain_loop(self, events: int, topic: str) -> float:
         """Events a second of the loop that checks nothing."""
-        types = ["UUID", "DateTime64(6, 'UTC')", *["String"] * 7, "UInt32", "UInt32", "UInt32", *["String"] * 5]
-        columns = ", ".join(f"{name} {kind}" for name, kind in zip(_FIELDS, types, strict=True))
-        self._warehouse.command(f"CREATE TABLE plain ({columns}) ENGINE = MergeTree ORDER BY (event_time, account_id)")
+        self._create_plain("plain")
         partition = TopicPartition(topic, 0)
         consumer = KafkaConsumer(
             bootstrap_servers=self._servers, group_id="plain", enable_auto_commit=False, max_poll_records=_BATCH_ROWS,
@@ -245,12 +220,12 @@ class _Bench:
         finally:
             child.stop()
 
-    def rate(self, events: int) -> float:
+    def rate(self, table: str, events: int) -> float:
         """Events a second from the first batch that is there to the last."""
         first: tuple[float, int] | None = None
         deadline = time.monotonic() + _PATIENCE_S
         while time.monotonic() < deadline:
-            ((stored,),) = self._warehouse.query("SELECT count() FROM events")
+            ((stored,),) = self._warehouse.query(_COUNT[table])
             now = time.monotonic()
             if first is None and stored:
                 first = (now, stored)
@@ -268,7 +243,7 @@ class _Bench:
         """Empty the table."""
         self._warehouse.command("TRUNCATE TABLE events SYNC")
 
-    def latency(self, payloads: _Payloads, rate: int, seconds: int) -> list[float]:
+    def latency(self, payloads: Payloads, rate: int, seconds: int) -> list[float]:
         """Seconds from produced to queryable, of every event after the consumer had warmed up."""
         produced: list[float] = []
         seen: list[float] = []
@@ -284,7 +259,7 @@ class _Bench:
             watcher.join(_PATIENCE_S)
         return [after - before for before, after in zip(produced, seen[1:], strict=True)] or [0.0]
 
-    def _produce_steadily(self, payloads: _Payloads, rate: int, seconds: int, produced: list[float]) -> None:
+    def _produce_steadily(self, payloads: Payloads, rate: int, seconds: int, produced: list[float]) -> None:
         producer = KafkaProducer(bootstrap_servers=self._servers, compression_type="lz4", linger_ms=5)
         started = time.monotonic()
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -46,6 +47,12 @@ def microseconds(moment: datetime) -> int:
     return round(moment.timestamp() * 1_000_000)
 
 
+def _received(accepted: Sequence[Accepted]) -> list[int]:
+    """A batch is received at one moment."""
+    known = {moment: microseconds(moment) for moment in {item.received_at for item in accepted}}
+    return [known[item.received_at] for item in accepted]
+
+
 def event_columns(accepted: Sequence[Accepted]) -> Columns:
     """For the table `events`."""
     events = [item.event for item in accepted]
@@ -54,7 +61,7 @@ def event_columns(accepted: Sequence[Accepted]) -> Columns:
     data: list[list[Any]] = [
         [event.event_id for event in events],
         [microseconds(event.event_time) for event in events],
-        [microseconds(item.received_at) for item in accepted],
+        _received(accepted),
         [event.tenant_id for event in events],
         [event.source for event in events],
         [event.account_id for event in events],
@@ -65,14 +72,16 @@ def event_columns(accepted: Sequence[Accepted]) -> Columns:
             names.append(name)
             data.append(values)
 
+    # Most columns are unused in most batches, and looked at in native code only.
     for name in _TEXT:
-        texts = [getattr(event, name) or "" for event in events]
-        add(name, texts, any(texts))
+        found = list(map(attrgetter(name), events))
+        if any(found):
+            add(name, [text or "" for text in found], True)
     for name in _NULLABLE:
-        values = [getattr(event, name) for event in events]
+        values = list(map(attrgetter(name), events))
         add(name, values, values.count(None) < len(values))
     for name in _COLLECTIONS:
-        collections = [getattr(event, name) for event in events]
+        collections = list(map(attrgetter(name), events))
         add(name, collections, any(collections))
     versions = [event.schema_version for event in events]
     add("schema_version", versions, versions.count(1) < len(versions))
@@ -98,7 +107,7 @@ def body_columns(accepted: Sequence[Accepted]) -> Columns:
     columns: list[tuple[str, list[Any]]] = [
         ("event_id", [event.event_id for event in events]),
         ("event_time", [microseconds(event.event_time) for event in events]),
-        ("received_at", [microseconds(item.received_at) for item in with_content]),
+        ("received_at", _received(with_content)),
         ("tenant_id", [event.tenant_id for event in events]),
         ("account_id", [event.account_id for event in events]),
         ("redaction_version", [REDACTION_VERSION] * len(events)),

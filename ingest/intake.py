@@ -14,7 +14,7 @@ import tenacity
 from ingest.batch import Limits
 from ingest.partition import Batch, PartitionWorker, TopicRestarted
 from ingest.pipeline import Pipeline
-from ingest.ranges import Position, RangeLedger, recovered
+from ingest.positions import Positions
 from ingest.source import Fenced, Partition, Source
 from ingest.watch import BadEventWatch
 from ingest.writer import Sink
@@ -66,8 +66,7 @@ class Intake:
         self._membership: object | None = None
         self._workers: dict[Partition, PartitionWorker] = {}
         self._stopped: dict[Partition, str] = {}
-        self._keeps_metadata: bool | None = None
-        self._epochs: dict[str, str] = {}
+        self._positions = Positions(source, clock)
         self._look_at_s = 0.0
 
     def cycle(self, timeout_s: float) -> None:
@@ -80,7 +79,7 @@ class Intake:
             if self._membership is None:
                 self._recover()
             while due := self._due():
-                self._check_epochs(due)
+                self._positions.check_epochs({(worker.partition.topic, worker.ledger.topic_id) for worker in due})
                 self._commit_plans(due)
                 for worker in due:
                     self._store(worker)
@@ -113,7 +112,7 @@ class Intake:
             if worker is None or not records:
                 continue
             if records[0].offset > worker.expected:
-                self._look_for_loss(partition, worker.expected)
+                self._positions.look_for_loss(partition, worker.expected)
             worker.offer(records, self._now_s())
 
     def _recover(self) -> None:
@@ -122,7 +121,7 @@ class Intake:
         if membership is None:
             return
         for partition in self._source.assignment():
-            ledger = self._recovered(partition)
+            ledger = self._positions.recovered(partition)
             self._source.seek(partition, ledger.next)
             if partition in self._stopped and self._stopped[partition] == ledger.epoch:
                 self._source.pause([partition])
@@ -139,54 +138,6 @@ class Intake:
         self._membership = membership
         self._look_at_s = self._now_s() + _LOOK_EVERY_S
 
-    def _recovered(self, partition: Partition) -> RangeLedger:
-        epoch = self._source.epoch(partition.topic)
-        if epoch is None:
-            raise TopicRestarted(f"{partition.topic} was deleted")
-        self._epochs[partition.topic] = epoch
-        first = self._source.first_offset(partition)
-        ledger = recovered(self._source.committed(partition), epoch, partition.number, first)
-        if self._keeps_metadata is None:
-            self._keeps_metadata = self._probe(partition, ledger.position)
-        if ledger.next < first:
-            self._look_for_loss(partition, ledger.next)
-        end = self._source.end_offset(partition)
-        if max(ledger.next, ledger.plan.hi if ledger.plan else 0) > end:
-            metrics.RANGE_GAPS.labels(partition.topic).inc()
-            _log.error(
-                "Kafka lost records that were read already (unclean leader election?): what was stored stays, and reading"
-                " goes on at the present end",
-                partition=str(partition),
-                lost_offsets=f"{end}-{ledger.next - 1}",
-            )
-            ledger = ledger.cut(end, self._clock.now())
-            self._commit({partition: ledger.position})
-        return ledger
-
-    def _probe(self, partition: Partition, position: Position) -> bool:
-        """Whether the broker keeps commit metadata: commit what is committed, and see whether any comes back."""
-        self._commit({partition: position})
-        back = self._source.committed(partition)
-        if back is None:
-            raise TopicRestarted(f"the position of {partition} vanished: the topic was deleted")
-        if back.metadata:
-            return True
-        _log.warning(
-            "this broker drops commit metadata: after a crash some events are stored twice until ClickHouse merges them"
-            " by event_id. Exactly once needs Apache Kafka"
-        )
-        return False
-
-    def _look_for_loss(self, partition: Partition, expected: int) -> None:
-        first = self._source.first_offset(partition)
-        if first > expected:
-            metrics.RANGE_GAPS.labels(partition.topic).inc()
-            _log.error(
-                "Kafka deleted records before they were read: raise the topic's retention or add consumers",
-                partition=str(partition),
-                lost_offsets=f"{expected}-{first - 1}",
-            )
-
     def _look_around(self) -> None:
         """Now and then: does Kafka answer (`poll` is silent about that), and are the topics still the same ones?
 
@@ -200,9 +151,7 @@ class Intake:
             epoch = self._source.epoch(topic)
             if epoch is None:
                 _log.warning("there is no such topic; create it or correct kafka.topics", topic=topic)
-            if self._epochs.get(topic, epoch) != epoch:
-                del self._epochs[topic]
-                raise TopicRestarted(f"{topic} was deleted and perhaps created again")
+            self._positions.forget_if_other(topic, epoch)
 
     def _due(self) -> list[PartitionWorker]:
         now_s = self._now_s()
@@ -220,30 +169,8 @@ class Intake:
             if worker.ledger.plan is None:
                 worker.plan(self._clock.now())
                 positions[worker.partition] = worker.ledger.position
-        if positions and self._keeps_metadata:
-            self._commit(positions)
-
-    def _commit(self, positions: Mapping[Partition, Position]) -> None:
-        """Raises Fenced or BrokerUnavailable.
-
-        A commit without an answer may still reach the broker after the position has been read again and other ranges
-        are planned; then a crash would rebuild a range that nobody stored. Another membership makes it void.
-        """
-        try:
-            self._source.commit(positions)
-        except BrokerUnavailable:
-            self._source.rejoin()
-            raise
-
-    def _check_epochs(self, due: Iterable[PartitionWorker]) -> None:
-        """Whether what was fetched is of the topics it is taken for. Raises TopicRestarted.
-
-        Records fetched by offset from a topic that was created anew in the meantime would be stored under the old
-        one's token now, and once more under its own. An id never comes back: what is old now was old when it was read.
-        """
-        for topic, topic_id in sorted({(worker.partition.topic, worker.ledger.topic_id) for worker in due}):
-            if self._source.epoch(topic) != topic_id:
-                raise TopicRestarted(f"{topic} was deleted and perhaps created again")
+        if positions and self._positions.keeps_metadata:
+            self._positions.commit(positions)
 
     def _store(self, worker: PartitionWorker) -> None:
         batch = worker.batch()
@@ -253,8 +180,8 @@ class Intake:
             worker.stored(batch, self._now_s())
         except TooManyBadEvents as error:
             self._stop_partition(worker, error)
-        if not self._keeps_metadata:
-            self._commit({worker.partition: worker.ledger.position})
+        if not self._positions.keeps_metadata:
+            self._positions.commit({worker.partition: worker.ledger.position})
         if (lag := self._source.lag_rows(worker.partition)) is not None:
             metrics.INGEST_LAG_ROWS.labels(worker.partition.topic, str(worker.partition.number)).set(lag)
 
@@ -286,15 +213,15 @@ class Intake:
     def _settle(self, *, after_s: float) -> None:
         now_s = self._now_s()
         stored = [worker for worker in self._workers.values() if worker.needs_settling(now_s, after_s)]
-        if stored and self._keeps_metadata:
-            self._commit({worker.partition: worker.ledger.position for worker in stored})
+        if stored and self._positions.keeps_metadata:
+            self._positions.commit({worker.partition: worker.ledger.position for worker in stored})
         for worker in stored:
             worker.settled()
 
     def _stop_partition(self, worker: PartitionWorker, error: TooManyBadEvents) -> None:
         """Everything read is stored or a dead letter; nothing more is read until a person has looked."""
         partition = worker.partition
-        self._commit({partition: worker.ledger.position})
+        self._positions.commit({partition: worker.ledger.position})
         self._source.pause([partition])
         self._stopped[partition] = worker.ledger.epoch
         del self._workers[partition]

@@ -77,7 +77,7 @@ class IngestSettings(Section):
     max_event_bytes: int = Field(4 * 2**20, gt=0, description="Bytes of one event; larger ones are dead letters")
     batch_rows: int = Field(20_000, gt=0, description="Rows at which a batch is inserted")
     batch_bytes: int = Field(16 * 2**20, gt=0, description="Bytes at which a batch is inserted")
-    batch_age_s: float = Field(1.0, gt=0, description="Seconds after which a batch is inserted")
+    batch_age_s: float = Field(0.5, gt=0, description="Seconds after which a batch is inserted")
     trust_payload_tenant: bool = Field(
         False, description="Let events on Kafka topics name their own tenant; files may always"
     )
