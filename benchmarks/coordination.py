@@ -21,6 +21,8 @@ from detectors.coordination.synchrony.rings import find_rings
 from detectors.coordination.synchrony.touches import Touches
 
 _SPAN_S = 180 * 86_400
+# As in real co-sharing: a touch has 17 others within an hour, and its object 116 in all, on average.
+_POPULARITY_MU, _POPULARITY_SIGMA, _MOST_POPULAR, _FADES_S = 0.0, 1.78, 1_000, 6 * 3_600
 _RING_SIZE, _RING_ACTIONS, _RINGS = 8, 6, 3
 
 
@@ -55,13 +57,14 @@ def measure(events: int, seed: int) -> tuple[float, float, int]:
 
 
 def traffic(events: int, seed: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Objects, accounts and seconds of touches: about four events an account and five an object."""
+    """Objects, accounts and seconds of touches: about four events an account; lognormal popularity of objects."""
     rng = np.random.default_rng(seed)
-    accounts, objects = max(10, events // 4), max(10, events // 5)
+    accounts = max(10, events // 4)
+    popularity = np.minimum(np.ceil(rng.lognormal(_POPULARITY_MU, _POPULARITY_SIGMA, events)), _MOST_POPULAR)
+    objects = int(np.searchsorted(np.cumsum(popularity), events)) + 1
+    what = np.repeat(np.arange(objects), popularity[:objects].astype(np.int64))[:events]
     who = (accounts * rng.random(events) ** 2).astype(np.int64)
-    what = (objects * rng.random(events) ** 1.5).astype(np.int64)
-    born = rng.integers(0, _SPAN_S, objects)
-    when = born[what] + rng.exponential(6 * 3_600, events).astype(np.int64)
+    when = rng.integers(0, _SPAN_S, objects)[what] + rng.exponential(_FADES_S, events).astype(np.int64)
     parts = [(what, who, when)]
     for ring in range(_RINGS):
         members = accounts + ring * _RING_SIZE + np.arange(_RING_SIZE)
