@@ -31,7 +31,8 @@ from vigil.record import Record, actions, decisions, kill_switches, outbox, reve
 from vigil.record.outbox import OutboxRow
 from vigil.settings import Settings
 
-_CALLS_AT_ONCE = 8
+_GATHER_S = 0.01
+_CALLS_AT_ONCE = 16
 """Deliveries to one outside system at a time; one that hangs holds back nobody but itself."""
 
 _ROWS_AT_ONCE = 200
@@ -73,6 +74,8 @@ class Dispatcher:
     def run_once(self) -> int:
         """One round: each adapter gets what it can take at once. Returns how many were tried; 0 means nothing is due."""
         rows = self._claim()
+        if not rows:
+            return 0
         for answered in self._answers(rows):
             now = self._clock.now()
             with self._record.write() as connection:
@@ -87,7 +90,7 @@ class Dispatcher:
         until = now + span_of(self._clock, self._lease_s)
         longest = span_of(self._clock, _LONGEST_PAUSE_S)
         with self._record.read() as connection:
-            if not outbox.count_pending(connection):
+            if not outbox.any_due(connection, now, until, longest):
                 return []
         claimed: list[OutboxRow] = []
         withdrawn = 1
@@ -150,7 +153,9 @@ class Dispatcher:
             if here:
                 yield [(row, self._deliver(row)) for row in here]
             while running:
-                finished, _ = wait(running, return_when=FIRST_COMPLETED)
+                wait(running, return_when=FIRST_COMPLETED)
+                # A moment for those that are almost done: one transaction for all of them.
+                finished, _ = wait(running, timeout=_GATHER_S)
                 yield [(running.pop(future), future.result()) for future in finished]
 
     def _waits(self, adapter: str) -> bool:

@@ -68,7 +68,12 @@ def _page(connection: Connection, cause: str, late: list[Action], now: datetime)
             f"{first.effect.value} on {names}{more} ended at {_moment(first.expires_at)} and the gateway has not "
             "confirmed the lift: somebody is restricted who should not be."
         ),
-        do_now="check the dispatcher and the gateway with `vigil status`; lift it at the gateway if that takes long",
+        who=f"{names}{more} in tenant {first.target.tenant_id}",
+        how_sure="certain: it is what the record says",
+        since=first.expires_at,
+        done="their lifts are in the outbox, or go there now, and are tried until the gateway takes them",
+        do_now=f"see `vigil actions show {first.action_id}` for the gateway's last answer and `vigil status` for the "
+        "dispatcher; lift it at the gateway by hand if that takes long",
         incident_id=first.incident_id,
         repeats=True,
     )

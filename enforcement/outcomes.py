@@ -96,6 +96,9 @@ class Outcomes:
             target=action.target,
             title=f"{row.adapter} refuses {action.effect.value} on {name}",
             what=what,
+            who=f"{name} in tenant {action.target.tenant_id}, by policy {action.policy}",
+            how_sure="certain: it is the other side's own answer",
+            done=f"asked {row.attempts} time(s); it will not be asked again",
             do_now=do_now,
             incident_id=action.incident_id,
         )
@@ -120,7 +123,10 @@ class Outcomes:
             target=action.target,
             title=f"{row.adapter} has not taken effects since {since.strftime('%H:%M UTC')}",
             what=f"{waiting} effect(s) wait for {row.adapter}; the last answer: {reason}. They are tried again by themselves.",
-            do_now="check that the gateway is up and takes vigil's signature; nothing is lost meanwhile",
+            who=f"everybody whom {row.adapter} is to restrict or to lift",
+            since=since,
+            done="every effect is kept and tried again, at most every 15 minutes",
+            do_now=f"check that {row.adapter} is up and takes vigil's key or signature; then `vigil dispatch` tries at once",
             repeats=True,
         )
         if paged:

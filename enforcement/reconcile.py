@@ -21,7 +21,7 @@ from vigil.delivery import Delivery, delivery_of
 from vigil.effect import Action, ActionState, EffectKind
 from vigil.ids import prefixed
 from vigil.log import get_logger
-from vigil.record import Record, actions, decisions, outbox
+from vigil.record import Record, actions, decisions, outbox, reversals
 from vigil.record.action_rows import ON_DUTY
 
 MOST_A_RUN = 200
@@ -31,10 +31,12 @@ _LOG = get_logger("reconcile")
 
 
 class Reconciled(msgspec.Struct, frozen=True):
-    """What one run found: effects delivered again, effects lifted, and `adapter: why` of those that did not answer."""
+    """What one run found: effects delivered again, effects lifted, effects whose end had been refused, and
+    `adapter: why` of those that did not answer."""
 
     missing: int = 0
     stray: int = 0
+    over: int = 0
     unread: tuple[str, ...] = ()
 
 
@@ -44,6 +46,10 @@ class _Differences:
 
     missing: tuple[Action, ...]
     stray: tuple[InForce, ...]
+    gone: tuple[Action, ...] = ()
+    """Their end is decided, no lift is on the way, and the gateway does not have them any more."""
+    staying: tuple[Action, ...] = ()
+    """The same, but the gateway has them still: it refused the lift."""
 
 
 def compare(confirmed: Sequence[Action], known: Mapping[str, Action], seen: Sequence[InForce]) -> _Differences:
@@ -68,7 +74,7 @@ class Reconciler:
 
     def run_once(self) -> Reconciled:
         """One comparison with each adapter. Raises RecordUnavailable."""
-        missing, stray, unread = 0, 0, []
+        missing, stray, over, unread = 0, 0, 0, []
         for name, adapter in self._adapters.items():
             if not isinstance(adapter, ReadsBack):
                 continue
@@ -76,11 +82,12 @@ class Reconciler:
             if isinstance(found, Unreachable):
                 _LOG.warning("what is in force cannot be read", adapter=name, reason=found.reason)
                 unread.append(f"{name}: {found.reason}")
-            elif found.missing or found.stray:
+            else:
                 with self._record.write() as connection:
                     missing += self._deliver_again(connection, name, found.missing)
                     stray += self._lift(connection, name, found.stray)
-        return Reconciled(missing, stray, tuple(unread))
+                    over += self._end(connection, name, found)
+        return Reconciled(missing, stray, over, tuple(unread))
 
     def _differences(self, name: str, adapter: ReadsBack) -> _Differences | Unreachable:
         seen = adapter.in_force()
@@ -88,9 +95,10 @@ class Reconciler:
             return seen
         now = self._clock.now()
         with self._record.read() as connection:
-            confirmed = [action for action in outbox.confirmed(connection, name) if _is_to_last(action, now)]
+            delivered = outbox.confirmed(connection, name)
+            over = [action for action in delivered if _is_over(connection, action)]
             known = actions.find(connection, [one.action_id for one in seen])
-        looks = compare(confirmed, known, seen)
+        looks = compare([action for action in delivered if _is_to_last(action, now)], known, seen)
         # Each is asked again now, after the record was read: what changed in between is no difference.
         missing, stray = [], []
         for action in looks.missing[:MOST_A_RUN]:
@@ -103,7 +111,13 @@ class Reconciler:
                 return holds
             if holds:
                 stray.append(one)
-        return _Differences(tuple(missing), tuple(stray))
+        gone: list[Action] = []
+        staying: list[Action] = []
+        for action in over[:MOST_A_RUN]:
+            if isinstance(holds := adapter.holds(delivery_of(action)), Unreachable):
+                return holds
+            (staying if holds else gone).append(action)
+        return _Differences(tuple(missing), tuple(stray), tuple(gone), tuple(staying))
 
     def _deliver_again(self, connection: Connection, adapter: str, missing: Sequence[Action]) -> int:
         now = self._clock.now()
@@ -166,6 +180,24 @@ class Reconciler:
             )
         return len(lifted)
 
+    def _end(self, connection: Connection, adapter: str, found: _Differences) -> int:
+        """What is to end and has ended there is lifted; what has not is asked for again. People know: they were paged."""
+        now, ended = self._clock.now(), 0
+        current = actions.find(connection, [one.action_id for one in (*found.gone, *found.staying)])
+        gone = {action.action_id for action in found.gone}
+        for action in current.values():
+            if action.state is not ActionState.CONFIRMED or not _is_over(connection, action):
+                continue
+            by = action.lifted_by or actions.EXPIRY
+            if action.action_id in gone:
+                details = {"adapter": adapter, "detail": "its lift was refused, and it is not in force any more"}
+                decisions.move(connection, action, ActionState.LIFTED, now, by, "lifted", details, lifted_at=now)
+            else:
+                reason = f"reconciliation: its end was decided, {adapter} refused the lift and has it in force still"
+                reversals.end(connection, action, now, by, reason)
+            ended += 1
+        return ended
+
     @staticmethod
     def _page(
         connection: Connection,
@@ -192,6 +224,13 @@ class Reconciler:
 def _is_to_last(action: Action, now: datetime) -> bool:
     """Whether nothing ends it yet: neither its time nor a decision."""
     return action.lifted_by is None and (action.expires_at is None or action.expires_at > now)
+
+
+def _is_over(connection: Connection, action: Action) -> bool:
+    """Whether its end is decided and nothing is on the way to bring it about."""
+    return action.lifted_by is not None and not any(
+        lift.state is ActionState.DISPATCHED for lift in actions.lifts_of(connection, action.action_id)
+    )
 
 
 def _lift_of(one: InForce, action: Action | None, adapter: str, number: int, now: datetime) -> Action:

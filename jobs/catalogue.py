@@ -7,11 +7,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from enforcement.checkpoints import Checkpointer
+from jobs.deadman import call_deadman
 from jobs.housekeeping import clean
 from jobs.loop import Loop
 from jobs.watching import watch_jobs
 from vigil.errors import UsageError, VigilError
 from vigil.settings import JobsSettings
+
+_SHARE_OF_TURN = 0.8
+"""How much of its turn the dispatcher looks on: what is decided meanwhile goes out at once."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ def enforce(loop: Loop) -> str:
 
 def dispatch(loop: Loop) -> str:
     """What a person approved or lifted, and what is to be tried again."""
-    return f"{loop.dispatch()} deliveries"
+    every = timedelta(seconds=loop.settings.jobs.dispatch_every_s)
+    return f"{loop.dispatch_for(_SHARE_OF_TURN * loop.clock.real_seconds(every))} deliveries"
 
 
 def lift(loop: Loop) -> str:
@@ -65,11 +70,11 @@ def lift(loop: Loop) -> str:
 def reconcile(loop: Loop) -> str:
     """What the gateway has in force against what the record has."""
     found = loop.reconcile()
-    if found.missing or found.stray:
+    if found.missing or found.stray or found.over:
         loop.dispatch()
     if found.unread:
         raise VigilError("; ".join(found.unread))
-    return f"{found.missing} missing effects delivered again, {found.stray} stray ones lifted"
+    return f"{found.missing} missing effects delivered again, {found.stray} stray ones lifted, {found.over} refused ends mended"
 
 
 def checkpoint(loop: Loop) -> str:
@@ -92,6 +97,11 @@ def watch(loop: Loop) -> str:
     if paged:
         loop.dispatch()
     return f"{paged} pages about vigil itself"
+
+
+def deadman(loop: Loop) -> str:
+    """Tell somebody outside that everything runs; its own job does not count."""
+    return call_deadman(loop, [job for job in CATALOGUE if job.name != "deadman"])
 
 
 CATALOGUE: tuple[Job, ...] = (
@@ -175,6 +185,15 @@ CATALOGUE: tuple[Job, ...] = (
         "signs the head of the ledger once a day and takes it out of the database",
         "a ledger that somebody rewrites or cuts off does not show it",
         checkpoint,
+    ),
+    Job(
+        "deadman",
+        lambda settings: timedelta(minutes=1),
+        timedelta(seconds=20),
+        "platform",
+        "calls `jobs.deadman_url` while all jobs are well",
+        "somebody outside alarms, as is meant",
+        deadman,
     ),
     Job(
         "housekeeping",

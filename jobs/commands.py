@@ -31,9 +31,8 @@ def jobs(ctx: click.Context, settings: Settings, as_json: bool) -> None:
 
 
 def _serve(settings: Settings) -> None:
-    from jobs.leadership import Leadership
     from jobs.scheduler import Scheduler
-    from jobs.startup import Stopped, open_loop
+    from jobs.startup import Stopped, make_leadership, open_loop
     from vigil import metrics
 
     stop = threading.Event()
@@ -55,7 +54,7 @@ def _serve(settings: Settings) -> None:
         loop = open_loop(settings, stop, wait=True)
     except Stopped:
         return
-    unfinished = Scheduler(loop, settings, Leadership(loop.record, loop.clock)).run(stop)
+    unfinished = Scheduler(loop, settings, make_leadership(loop, settings)).run(stop)
     if unfinished:
         click.echo(
             f"vigil: {', '.join(unfinished)} did not end in time and was cut off; its next run repeats what is missing",

@@ -57,6 +57,16 @@ class Leadership:
 
     def campaign(self) -> bool:
         """Take or renew the lease; whether this process leads now. Raises RecordUnavailable."""
+        return self._take(whoever_holds_it=False)
+
+    def take_over(self) -> bool:
+        """Take or renew the lease whoever holds it: something else has decided that this process leads."""
+        return self._take(whoever_holds_it=True)
+
+    def close(self) -> None:
+        """Let go of what was held besides the lease."""
+
+    def _take(self, *, whoever_holds_it: bool) -> bool:
         now = self._clock.now()
         until = now + span_of_real_seconds(self._clock, self._lease_s)
         with self._record.write() as connection:
@@ -64,7 +74,7 @@ class Leadership:
             if lease is None:
                 self.fence = 1
                 connection.execute(insert(leases).values(role=ROLE, holder=self.holder, fence=1, until=until))
-            elif lease.holder == self.holder or lease.until <= now or self._stands_still(lease):
+            elif whoever_holds_it or lease.holder == self.holder or lease.until <= now or self._stands_still(lease):
                 # A holder whose lease ran out has led until nobody else did: its number grows as well.
                 renewed = lease.holder == self.holder and lease.until > now
                 self.fence = lease.fence if renewed else lease.fence + 1

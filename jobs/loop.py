@@ -30,6 +30,8 @@ from vigil.settings import Settings
 from vigil.warehouse import Warehouse
 from vigil.warehouse.accounts import WarehouseAccounts
 
+_LOOK_AGAIN_S = 0.05
+
 
 class TickReport(msgspec.Struct, frozen=True):
     """What one turn of the loop did, in numbers, and `name: error` of the detectors that failed."""
@@ -116,6 +118,16 @@ class Loop:
             while not self.stop.is_set() and (step := self.dispatcher.run_once()):
                 done += step
             return done
+
+    def dispatch_for(self, real_seconds: float) -> int:
+        """Deliver what is due and what becomes due in so many seconds; returns the number of deliveries.
+
+        Between two turns of a job nothing would be delivered: this looks on, without writing, until the next turn.
+        """
+        ends, done = time.monotonic() + real_seconds, self.dispatch()
+        while (left := ends - time.monotonic()) > 0 and not self.stop.wait(min(_LOOK_AGAIN_S, left)):
+            done += self.dispatch()
+        return done
 
     def lift(self) -> int:
         """End effects whose time is over; returns their number."""

@@ -121,6 +121,7 @@ class Scheduler:
         unfinished = self.runner.wait_until_idle(SHUTDOWN_BUDGET_S)
         try:
             self._leadership.resign()
+            self._leadership.close()
         except DependencyError as error:
             log.warning("the lease could not be given back; it ends by itself", detail=str(error))
         return unfinished
@@ -143,7 +144,7 @@ class Scheduler:
             leads = self._leadership.campaign()
             other = None if leads else self._leadership.current_holder()
         except DependencyError as error:
-            log.error("leadership is unknown; the record does not answer", detail=str(error))
+            log.error("leadership is unknown", detail=str(error))
             return
         if leads != self._led:
             if leads:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from enforcement.adapters import make_adapters
 from enforcement.policies import load_policies
+from jobs.leadership import Leadership
 from jobs.loop import Loop
 from vigil.errors import RecordUnavailable, WarehouseUnavailable
 from vigil.log import get_logger
@@ -41,6 +42,19 @@ def open_loop(settings: Settings, stop: threading.Event, *, wait: bool) -> Loop:
     record = _when_reachable(lambda: open_record(settings), until)
     _when_reachable(lambda: migrate(warehouse), until)
     return Loop(warehouse, record, clock, settings, policies, adapters, stop=stop)
+
+
+def make_leadership(loop: Loop, settings: Settings) -> Leadership:
+    """What decides whether this scheduler is active: Kafka where there is a cluster, else a lease in the record.
+
+    The embedded broker is not asked: it forgets its groups when it restarts, and there is one scheduler beside it.
+    """
+    choice = settings.jobs.leadership
+    if choice == "kafka" or (choice == "auto" and settings.kafka.bootstrap_servers is not None):
+        from jobs.kafka_leadership import KafkaLeadership
+
+        return KafkaLeadership(loop.record, loop.clock, settings)
+    return Leadership(loop.record, loop.clock)
 
 
 def _when_reachable(step: Callable[[], T], stop: threading.Event | None) -> T:

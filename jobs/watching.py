@@ -58,6 +58,14 @@ def failing(
     return found
 
 
+def failing_now(loop: Loop, jobs: Sequence[Watched]) -> list[str]:
+    """Names of jobs that have not succeeded for too long."""
+    with loop.record.read() as connection:
+        last = _last_successes(connection)
+    found = failing(last, loop.opened_at, loop.clock.now(), jobs, loop.settings.jobs)
+    return [job.name for job, _ in found]
+
+
 def watch_jobs(loop: Loop, jobs: Sequence[Watched]) -> int:
     """Page about jobs and lag; returns the number of pages put out."""
     now = loop.clock.now()

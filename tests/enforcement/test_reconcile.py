@@ -118,6 +118,24 @@ def test_what_nobody_decided_is_lifted_too(reconciling: Reconciling) -> None:
     assert lift.reason == "reconciliation: log has throttle in force; by the record it does not know it"
 
 
+@pytest.mark.parametrize("gone", [True, False])
+def test_an_end_that_was_refused_is_seen_or_asked_for_again(reconciling: Reconciling, gone: bool) -> None:
+    reconciling.deliver()
+    first, _ = reconciling.world.actions(effects=[EffectKind.THROTTLE])
+    reversals.lift(reconciling.world.record, reconciling.world.clock, first.action_id, "ana", "wrong account")
+    reconciling.adapter.armed.append(MISBEHAVIOURS["409"])
+    reconciling.deliver()
+    assert first.action_id in reconciling.gateway.in_force, "the lift was refused"
+    if gone:
+        reconciling.gateway.forget(first.action_id)
+    assert reconciling.reconciler.run_once() == Reconciled(over=1)
+    reconciling.deliver()
+    assert first.action_id not in reconciling.gateway.in_force
+    ended = next(one for one in reconciling.world.actions() if one.action_id == first.action_id)
+    assert (ended.state.value, ended.lifted_by) == ("lifted", "ana")
+    assert reconciling.reconciler.run_once() == Reconciled()
+
+
 def test_one_that_does_not_answer_is_named_and_changes_nothing(reconciling: Reconciling) -> None:
     reconciling.deliver()
     reconciling.gateway.forget(sorted(reconciling.gateway.in_force)[0])

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, select, update
 
 from vigil.delivery import Delivery, delivery_of
 from vigil.effect import Action, ActionState, EffectKind
@@ -144,26 +144,15 @@ def claim(
     Nobody else gets them before `lease_until`. A clock that was set back keeps nothing waiting: what was due when it
     was put in stays due, a pause longer than `longest_pause` is over, and so is a lease longer than two of these.
     """
-    longest_lease = lease_until + (lease_until - now)
     earlier = outbox.alias("earlier")
     waits_for_another = exists().where(
         earlier.c.order_key == outbox.c.order_key,
         earlier.c.state == OutboxState.PENDING.value,
         earlier.c.seq < outbox.c.seq,
-        # What is planned for later and was never tried holds nothing back: it is ended by withdrawing it, not by a lift.
-        (earlier.c.attempts > 0) | (earlier.c.not_before <= now),
     )
     due = (
         select(outbox.c.outbox_id)
-        .where(
-            outbox.c.state == OutboxState.PENDING.value,
-            (outbox.c.not_before <= now)
-            | ((outbox.c.attempts == 0) & (outbox.c.not_before == outbox.c.created_at))
-            | ((outbox.c.order_key == outbox.c.outbox_id) & (outbox.c.created_at > now))
-            | ((outbox.c.attempts > 0) & (outbox.c.not_before > now + longest_pause)),
-            outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now) | (outbox.c.leased_until > longest_lease),
-            ~waits_for_another,
-        )
+        .where(_is_due(now, lease_until, longest_pause), ~waits_for_another)
         .order_by(outbox.c.seq)
         .limit(limit)
     )
@@ -175,6 +164,24 @@ def claim(
         update(outbox).where(mine).values(leased_by=worker, leased_until=lease_until, attempts=outbox.c.attempts + 1)
     )
     return [_row(row) for row in connection.execute(select(outbox).where(mine).order_by(outbox.c.seq))]
+
+
+def any_due(connection: Connection, now: datetime, lease_until: datetime, longest_pause: timedelta) -> bool:
+    """Whether a claim could find something: to look often without writing."""
+    query = select(outbox.c.outbox_id).where(_is_due(now, lease_until, longest_pause)).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def _is_due(now: datetime, lease_until: datetime, longest_pause: timedelta) -> ColumnElement[bool]:
+    longest_lease = lease_until + (lease_until - now)
+    return and_(
+        outbox.c.state == OutboxState.PENDING.value,
+        (outbox.c.not_before <= now)
+        | ((outbox.c.attempts == 0) & (outbox.c.not_before == outbox.c.created_at))
+        | ((outbox.c.order_key == outbox.c.outbox_id) & (outbox.c.created_at > now))
+        | ((outbox.c.attempts > 0) & (outbox.c.not_before > now + longest_pause)),
+        outbox.c.leased_until.is_(None) | (outbox.c.leased_until <= now) | (outbox.c.leased_until > longest_lease),
+    )
 
 
 def done(connection: Connection, outbox_id: str, worker: str, at: datetime) -> bool:

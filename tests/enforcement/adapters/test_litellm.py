@@ -65,8 +65,7 @@ class TestKeys:
         row = litellm.add("key", "k1", metadata={"owner": "bob"}, rpm_limit=100)
         block = sent(EffectKind.SUSPEND)
         assert isinstance(adapter(litellm).deliver(block), Delivered)
-        assert row["blocked"] is True
-        assert row["metadata"]["owner"] == "bob"
+        assert (row["blocked"], row["metadata"]["owner"]) == (True, "bob")
         assert adapter(litellm).holds(block) is True
         before = len(litellm.calls)
         assert isinstance(adapter(litellm).deliver(block), Delivered)
@@ -76,8 +75,7 @@ class TestKeys:
         [seen] = found
         assert (seen.action_id, seen.effect, seen.target) == ("act_1", EffectKind.SUSPEND, block.target)
         assert isinstance(adapter(litellm).deliver(lift(1)), Delivered)
-        assert row["blocked"] is False
-        assert row["rpm_limit"] == 100
+        assert (row["blocked"], row["rpm_limit"]) == (False, 100)
         assert adapter(litellm).holds(block) is False
         assert adapter(litellm).in_force() == ()
 
