@@ -136,16 +136,6 @@ class Ensemble:
         """How odd each of the rows [m, d] is; larger is odder, 1 on average for rows like the reference."""
         return np.asarray(np.mean([member.evidence(rows) for member in self._members], axis=0))
 
-    def opinions(self, rows: Matrix) -> dict[str, Vector]:
-        """What each member says of each row, as −log of the share of the reference that is as odd."""
-        return {member.name: member.evidence(rows) for member in self._members}
-
-    def deviations(self, rows: Matrix) -> Matrix:
-        """[m, d] robust deviations of each value of each row, 0 where a column never varies: what carried a score."""
-        found = np.zeros(rows.shape)
-        found[:, self._scaling._varies] = self._scaling.robust(rows)
-        return found
-
 
 class _Neighbours:
     """Distances to the nearest rows of a reference: the mean of `count`, or the last of them."""

@@ -47,14 +47,6 @@ def test_the_same_seed_gives_the_same_scores_and_units_do_not_matter() -> None:
     np.testing.assert_allclose(scores, Ensemble(reference * 1024.0).score(rows * 1024.0), rtol=0.05, atol=0.2)
 
 
-def test_what_carried_a_score_is_the_column_that_deviates() -> None:
-    rng = np.random.default_rng(4)
-    ensemble = Ensemble(ordinary(rng, 300))
-    odd = np.array([[0.0, 0.0, 400.0, 1.0]])
-    assert int(np.argmax(np.abs(ensemble.deviations(odd)[0]))) == 2
-    assert set(ensemble.opinions(odd)) >= {"isolation_forest", "gaussian_mixture"}
-
-
 def test_a_reference_that_says_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="rows of reference"):
         Ensemble(np.zeros((MIN_ROWS - 1, 3)))
