@@ -81,11 +81,11 @@ def detectors(runs: Sequence[RunScore]) -> dict[str, dict[str, int]]:
         for instance in run.instances:
             for name in {name for finders in instance.finders for name in finders}:
                 only = all(set(finders) <= {name} for finders in instance.finders)
-                tally.setdefault(name, Counter()).update(found=1, lost_without=only)
+                tally.setdefault(name, Counter()).update(found=1, lost_without=int(only))
         for incident in run.false_incidents:
             for name in incident.detectors:
                 only = set(incident.detectors) == {name}
-                tally.setdefault(name, Counter()).update(false_incidents=1, false_without_others=only)
+                tally.setdefault(name, Counter()).update(false_incidents=1, false_without_others=int(only))
     keys = ("found", "lost_without", "false_incidents", "false_without_others")
     return {name: {key: counts[key] for key in keys} for name, counts in sorted(tally.items())}
 

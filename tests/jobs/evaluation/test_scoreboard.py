@@ -94,6 +94,7 @@ def test_what_a_detector_contributes_is_what_would_be_lost_without_it() -> None:
         "b": {"found": 1, "lost_without": 0, "false_incidents": 0, "false_without_others": 0},
         "volume": {"found": 0, "lost_without": 0, "false_incidents": 1, "false_without_others": 1},
     }
+    assert {type(value) for one in board["detectors"].values() for value in one.values()} == {int}
 
 
 @settings(deadline=None)
