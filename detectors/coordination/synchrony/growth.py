@@ -67,9 +67,9 @@ def confirmed(touches: Touches, members: Sequence[int], levels: Levels, start: S
     The least certain are dropped until all hold: the core. Those dropped are then tested against the core, which no
     longer depends on them.
     """
-    core = list(members)
+    core, company = list(members), np.asarray(sorted(members))
     while len(core) >= MIN_MEMBERS:
-        p_values = {account: _left_out(touches, start, core, account, levels) for account in core}
+        p_values = {account: _left_out(touches, start, core, account, levels, company) for account in core}
         worst = max(core, key=lambda account: (p_values[account], account))
         if p_values[worst] <= levels.confirm * len(core) / touches.population:
             break
@@ -79,16 +79,21 @@ def confirmed(touches: Touches, members: Sequence[int], levels: Levels, start: S
     if len(core) >= _OWN_TEMPLATE_FROM:
         level = levels.join * len(core) / touches.population
         for account in sorted(set(members) - set(core)):
-            p_value = _left_out(touches, start, core, account, levels)
+            p_value = _left_out(touches, start, core, account, levels, company)
             if p_value <= level:
                 p_values[account] = p_value
     return p_values
 
 
-def _left_out(touches: Touches, start: Sequence[Ints], members: list[int], account: int, levels: Levels) -> float:
+def _left_out(
+    touches: Touches, start: Sequence[Ints], members: list[int], account: int, levels: Levels, company: Ints
+) -> float:
+    """`company`: all who were grown; those dropped since are no strangers, or a large ring would mask its own core."""
     others = [member for member in members if member != account]
     bursts = _bursts(touches, start, others, levels)
-    hits = find_hits(touches, bursts, others, None, only=touches.of(np.asarray([account])))
+    hits = find_hits(
+        touches, bursts, company[company != account].tolist(), None, only=touches.of(np.asarray([account]))
+    )
     return member_p_values(touches, hits, bursts, others, _MIN_HITS).get(account, 1.0)
 
 
@@ -156,7 +161,9 @@ def find_hits(
         if not len(near_by):
             continue
         rank = touches.rank(np.broadcast_to(burst, gap.shape), gap)
-        known = np.searchsorted(times, times + gap, "right") - np.searchsorted(times, times - gap, "left") - 1
+        there = np.arange(low, high, dtype=np.int64)
+        company = np.sort(touches.time[there[np.isin(touches.account[there], members)]])
+        known = np.searchsorted(company, times + gap, "right") - np.searchsorted(company, times - gap, "left") - 1
         strangers = np.where(near, np.maximum(1, rank - known), np.nan)
         found.append(
             (
