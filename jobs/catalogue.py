@@ -14,7 +14,7 @@ from jobs.watching import watch_jobs
 from vigil.errors import UsageError, VigilError
 from vigil.settings import JobsSettings
 
-_SHARE_OF_TURN = 0.8
+_SHARE_OF_TURN = 0.6
 """How much of its turn the dispatcher looks on: what is decided meanwhile goes out at once."""
 
 
