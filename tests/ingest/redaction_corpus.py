@@ -193,6 +193,7 @@ def _phone(region: str) -> Callable[[random.Random], tuple[str, str, str]]:
     def make(chance: random.Random) -> tuple[str, str, str]:
         while True:
             example = phonenumbers.example_number_for_type(region, chance.choice(kinds))
+            assert example is not None
             digits = str(example.national_number)
             drawn = digits[:-4] + _pick(chance, string.digits, 4)
             number = phonenumbers.PhoneNumber(
