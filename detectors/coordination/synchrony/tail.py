@@ -19,7 +19,7 @@ def surprise_tail(evidence: Floats, expected: Floats, least: Floats) -> Floats:
     `least` in nats. Values lie in [1e-300, 1].
 
     >>> surprise_tail(np.array([0.0, 10.0]), np.array([0.5, 0.5]), np.array([3.0, 3.0])).round(6).tolist()
-    [1.0, 0.020253]
+    [1.0, 0.020593]
     """
     evidence, expected, least = (np.asarray(values, dtype=float) for values in (evidence, expected, least))
     total = np.zeros(np.broadcast(evidence, expected, least).shape)

@@ -42,7 +42,8 @@ def test_gamma_poisson_tails_are_valid_in_both_directions(mean: float, variance:
 def test_the_two_gamma_poisson_tails_cover_everything_once(mean: float, ratio: float, count: int) -> None:
     model = GammaPoisson(mean, mean * ratio)
     assert model.at_most(count) + model.at_least(count + 1) == pytest.approx(1, abs=1e-6)
-    assert model.at_most(count) <= model.at_most(count + 1)
+    # Far out scipy answers with subnormal numbers or 0, in no order.
+    assert model.at_most(count) <= model.at_most(count + 1) + 1e-300
 
 
 @pytest.mark.parametrize("mean", [0.0, -1.0, math.inf])
