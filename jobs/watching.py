@@ -12,6 +12,7 @@ from enforcement import pages
 from jobs.loop import Loop
 from jobs.runs import Outcome
 from vigil.broker import bootstrap_servers, topics
+from vigil.clock import Clock
 from vigil.errors import VigilError
 from vigil.local.topics import group_lag
 from vigil.log import get_logger
@@ -22,7 +23,7 @@ FAILING_TURNS = 5
 """A job is failing when it has not succeeded for so many of its turns …"""
 
 LEAST = timedelta(minutes=2)
-"""… and for so long: one slow turn wakes nobody."""
+"""… and for so long in real time: one slow turn wakes nobody, however fast the clock runs."""
 
 MOST_LAG_RECORDS = 100_000
 """Telemetry that was sent and not read; a benchmark's minute of a machine that ingests well."""
@@ -48,21 +49,31 @@ def failing(
     now: datetime,
     jobs: Sequence[Watched],
     settings: JobsSettings,
+    least: timedelta = LEAST,
 ) -> list[tuple[Watched, datetime]]:
-    """Jobs that have not succeeded for too long, and since when. `since`: jobs that never ran are counted from here."""
+    """Jobs that have not succeeded for too long, and since when. `since`: jobs that never ran are counted from here.
+
+    `least` is `LEAST` on the clock that `now` was read from.
+    """
     found = []
     for job in jobs:
         last = max(last_success.get(job.name, since), since)
-        if now - last > max(FAILING_TURNS * job.every(settings), LEAST):
+        if now - last > max(FAILING_TURNS * job.every(settings), least):
             found.append((job, last))
     return found
+
+
+def _least(clock: Clock) -> timedelta:
+    """How far `clock` advances in `LEAST` of real time."""
+    real_s = clock.real_seconds(LEAST)
+    return LEAST * (LEAST.total_seconds() / real_s) if real_s > 0 else LEAST
 
 
 def failing_now(loop: Loop, jobs: Sequence[Watched]) -> list[str]:
     """Names of jobs that have not succeeded for too long."""
     with loop.record.read() as connection:
         last = _last_successes(connection)
-    found = failing(last, loop.opened_at, loop.clock.now(), jobs, loop.settings.jobs)
+    found = failing(last, loop.opened_at, loop.clock.now(), jobs, loop.settings.jobs, _least(loop.clock))
     return [job.name for job, _ in found]
 
 
@@ -70,7 +81,7 @@ def watch_jobs(loop: Loop, jobs: Sequence[Watched]) -> int:
     """Page about jobs and lag; returns the number of pages put out."""
     now = loop.clock.now()
     with loop.record.read() as connection:
-        found = failing(_last_successes(connection), loop.opened_at, now, jobs, loop.settings.jobs)
+        found = failing(_last_successes(connection), loop.opened_at, now, jobs, loop.settings.jobs, _least(loop.clock))
     behind = _behind(loop.settings)
     if not found and not behind:
         return 0

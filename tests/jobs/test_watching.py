@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from pydantic import SecretStr
@@ -11,9 +11,10 @@ from pydantic import SecretStr
 from jobs.catalogue import CATALOGUE, find
 from jobs.loop import Loop
 from jobs.runs import Outcome, claim, finish
-from jobs.watching import LEAST, watch_jobs
+from jobs.watching import LEAST, failing_now, watch_jobs
 from tests.enforcement.adapters.server import Gateway, answer, running_gateway
 from tests.jobs.conftest import HandClock, LoopMaker
+from vigil.clock import ScaledClock
 from vigil.effect import EffectKind
 from vigil.errors import VigilError
 from vigil.record import actions
@@ -55,6 +56,16 @@ def test_a_job_that_does_not_succeed_pages_once_with_what_it_means(make_loop: Lo
         [page] = actions.list_actions(connection, effects=[EffectKind.PAGE])
     assert "What: meanwhile: people stay restricted for longer than was decided" in page.parameters["text"]
     assert "vigil jobs run lift" in page.parameters["text"]
+
+
+def test_on_a_clock_sixty_times_as_fast_some_seconds_of_silence_page_nobody(
+    make_loop: LoopMaker, hand_clock: HandClock
+) -> None:
+    lift = find("lift")
+    for clock, late in ((hand_clock, ["lift"]), (ScaledClock(hand_clock.now(), datetime.now(UTC), 60), [])):
+        loop = make_loop(clock)
+        loop.opened_at = clock.now() - 17 * MINUTE
+        assert failing_now(loop, [lift]) == late
 
 
 def with_deadman(loop: Loop, url: str) -> Loop:
