@@ -43,8 +43,9 @@ from vigil.warehouse import Warehouse, open_warehouse
 
 _TOPIC = "vigil.events"
 _POLL_S = 0.02
-_BURST_CALLS = 300
-# What makes a burst decisive: so many times the account's busiest hour, in an account with so many active hours.
+_BURST_CALLS = 600
+# What makes a burst decisive: far above a busy hour of the peers, so many times the busiest hour of its account, in an
+# account with so many active hours.
 _BURST_RATIO, _LEAST_HOURS = 40, 6
 _BURST_S = 1.0
 _STEADY_S = 4.0
