@@ -7,6 +7,7 @@ import re
 import secrets
 import subprocess
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 import yaml
 
 from ingest.outcome import Accepted
+from tests.enforcement.adapters.litellm_server import CONTRACT
 from tests.ingest.events import ORIGIN, pipeline
 from tests.ingest.receiver.serving import TOKEN, MemorySink, running, settings
 from vigil.clock import SystemClock
@@ -52,9 +54,17 @@ def configuration(url: str) -> dict[str, Any]:
     return config
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What a proxy did: the events of six calls through it, and its own description of its management API."""
+
+    posted: list[InferenceEvent]
+    openapi: dict[str, Any]
+
+
 @pytest.fixture(scope="module")
-def posted(emitters: Path, tmp_path_factory: pytest.TempPathFactory) -> list[InferenceEvent]:
-    """The events of six calls through the proxy."""
+def seen(emitters: Path, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    """One run of a real proxy."""
     folder = tmp_path_factory.mktemp("litellm")
     sink = MemorySink()
     with running(sink, settings()) as receiver:
@@ -74,6 +84,7 @@ def posted(emitters: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Inf
             headers = {"Authorization": f"Bearer {key}"}
             with httpx.Client(base_url=address, headers=headers, timeout=60) as client:
                 _until(lambda: _is_up(client, proxy), UP_TIMEOUT_S, folder / "proxy.log")
+                openapi = client.get("/openapi.json").raise_for_status().json()
                 _call(client)
             _until(lambda: len(sink.values) >= 6, POSTED_TIMEOUT_S, folder / "proxy.log")
         finally:
@@ -81,10 +92,22 @@ def posted(emitters: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Inf
             proxy.wait(30)
     made = pipeline(now=SystemClock().now())
     outcomes = [made.accept(value, ORIGIN, "received") for value in sink.values]
-    return sorted((one.event for (one,) in outcomes if isinstance(one, Accepted)), key=lambda event: event.event_time)
+    events = [one.event for (one,) in outcomes if isinstance(one, Accepted)]
+    return Seen(sorted(events, key=lambda event: event.event_time), openapi)
 
 
-def test_a_real_proxy_posts_what_the_dialect_reads(posted: list[InferenceEvent]) -> None:
+def test_a_real_proxy_has_every_path_and_field_that_the_adapter_uses(seen: Seen) -> None:
+    for (method, path), names in CONTRACT.items():
+        operation = seen.openapi["paths"][path][method.lower()]
+        known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+        if "requestBody" in operation:
+            reference = operation["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+            known |= set(seen.openapi["components"]["schemas"][reference.rpartition("/")[2]]["properties"])
+        assert names <= known, (method, path, names - known)
+
+
+def test_a_real_proxy_posts_what_the_dialect_reads(seen: Seen) -> None:
+    posted = seen.posted
     assert len(posted) == 6, "nothing is refused, and nothing comes twice"
     first, cached, refusal, limited, unpriced, stream = posted
     assert {event.tenant_id for event in posted} == {"acme"}
